@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { formatPeers, runPeers } from './peers.js';
+import type { RoundReport } from './rounds.js';
+
+// `npm run bench [-- --ops N --samples N]`: the peers on the small handler, then the engine where it is built.
+// Tables on stdout, progress on stderr.
+
+/** What bench/engine.ts exports. */
+interface EngineBench<Table> {
+  runEngine(options: { onSample?: (sample: RoundReport) => void }): Promise<Table>;
+  formatEngine(table: Table): string;
+}
+
+function progress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}`);
+}
+
+function onSample({ id, round, rounds, mops }: RoundReport): void {
+  progress(`round ${round}/${rounds}: ${id} ${mops.toFixed(1)} M/s`);
+}
+
+async function engineTable<Table>(module: URL): Promise<string> {
+  const engine: EngineBench<Table> = await import(module.href);
+  return engine.formatEngine(await engine.runEngine({ onSample }));
+}
+
+const { values } = parseArgs({ options: { ops: { type: 'string' }, samples: { type: 'string' } } });
+const peers = await runPeers({
+  ...(values.ops !== undefined && { ops: Number(values.ops) }),
+  ...(values.samples !== undefined && { samples: Number(values.samples) }),
+  onSample,
+});
+progress('');
+console.log(formatPeers(peers));
+
+const engine = new URL('./engine.js', import.meta.url);
+if (existsSync(engine)) {
+  const table = await engineTable(engine);
+  progress('');
+  console.log(`\n${table}`);
+}

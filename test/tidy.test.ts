@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+// The rules of the house that no linter checks; the linter does not read assembly/ at all.
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const FOLDERS = ['assembly', 'src', 'test', 'bench'];
+const MAX_LINES = 400;
+const MAX_COLUMNS = 140;
+
+// Written so that this file does not hold what it looks for.
+const FORBIDDEN: { what: string; pattern: RegExp }[] = [
+  { what: 'a tab', pattern: /\t/ },
+  { what: 'a carriage return', pattern: /\r/ },
+  { what: 'a trailing blank', pattern: / $/ },
+  { what: 'a leftover marker', pattern: /\b(?:[T]ODO|[F]IXME|[X]XX)\b/ },
+  { what: 'a test left out, or left alone', pattern: /\b(?:it|test|describe|suite|t)\.(?:skip|only|todo)\(/ },
+  {
+    what: 'a check switched off',
+    pattern: /@ts-(?:ignore|nocheck|expect-error)|(?:biome|eslint|oxlint)-(?:ignore|disable)/,
+  },
+];
+
+/** Who may not import whom: data flows one way. */
+const IMPORTS: { from: RegExp; not: RegExp; why: string }[] = [
+  {
+    from: /^assembly\/mm\//,
+    not: /\/(?:oracle|fuzz|explore)\//,
+    why: 'the model does not know its judges and drivers',
+  },
+  { from: /^assembly\/oracle\//, not: /\/(?:fuzz|explore)\//, why: 'a judge does not know who drives the model' },
+  { from: /^src\/(?!engine\/)/, not: /@assemblyscript\/loader/, why: 'only src/engine knows the binary interface' },
+  { from: /^src\/(?!cli\/)/, not: /\/cli\//, why: 'the command line is on top' },
+];
+
+/** Complaints about one file, each with its line where it has one. */
+function complaints(path: string, text: string): string[] {
+  const found: string[] = [];
+  const lines = text.split('\n');
+  if (lines.pop() !== '') found.push('the last line is not ended');
+  if (lines.length > MAX_LINES) found.push(`${lines.length} lines, more than ${MAX_LINES}`);
+  for (const [i, line] of lines.entries()) {
+    if (line.length > MAX_COLUMNS) found.push(`line ${i + 1}: ${line.length} columns, more than ${MAX_COLUMNS}`);
+    for (const { what, pattern } of FORBIDDEN) if (pattern.test(line)) found.push(`line ${i + 1}: ${what}`);
+  }
+  for (const [, imported] of text.matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)) {
+    for (const { from, not, why } of IMPORTS) {
+      if (from.test(path) && not.test(imported!)) found.push(`imports ${imported}: ${why}`);
+    }
+  }
+  return found;
+}
+
+function sources(): string[] {
+  return FOLDERS.flatMap((folder) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(?:ts|c|h)$/.test(name))
+      .map((name) => `${folder}/${name.replaceAll('\\', '/')}`),
+  ).sort();
+}
+
+describe('tidy', () => {
+  it('every source file keeps the rules of the house', () => {
+    const files = sources();
+    for (const folder of FOLDERS)
+      assert.ok(
+        files.some((path) => path.startsWith(`${folder}/`)),
+        `no file in ${folder}/`,
+      );
+    const untidy = files.flatMap((path) =>
+      complaints(path, readFileSync(join(ROOT, path), 'utf8')).map((complaint) => `${path}: ${complaint}`),
+    );
+    assert.deepEqual(untidy, []);
+  });
+
+  it('sees each rule broken', () => {
+    const cases: [path: string, text: string, complaint: RegExp][] = [
+      ['src/a.ts', 'x', /not ended/],
+      ['src/a.ts', 'x\n'.repeat(MAX_LINES + 1), /401 lines/],
+      ['src/a.ts', `${'x'.repeat(MAX_COLUMNS + 1)}\n`, /line 1: 141 columns/],
+      ['src/a.ts', 'a\n\tb\n', /line 2: a tab/],
+      ['src/a.ts', 'a\r\n', /carriage return/],
+      ['src/a.ts', 'a \n', /trailing blank/],
+      ['src/a.ts', `// ${'TO'}DO later\n`, /leftover/],
+      ['test/a.test.ts', `it.${'only'}('x');\n`, /left alone/],
+      ['src/a.ts', `// biome-${'ignore'} lint: x\n`, /switched off/],
+      ['src/a.ts', `// @ts-${'ignore'}\n`, /switched off/],
+      ['assembly/mm/memory.ts', "import { judge } from '../oracle/judge';\n", /does not know its judges/],
+      ['assembly/oracle/judge.ts', "import {\n  next,\n} from '../fuzz/next';\n", /who drives/],
+      ['src/report/text.ts', "import loader from '@assemblyscript/loader';\n", /only src\/engine/],
+      ['src/engine/engine.ts', "import { main } from '../cli/main.js';\n", /command line is on top/],
+    ];
+    for (const [path, text, complaint] of cases) {
+      const found = complaints(path, text);
+      assert.equal(found.length, 1, `${JSON.stringify(text)}: ${found.join('; ')}`);
+      assert.match(found[0]!, complaint);
+    }
+  });
+
+  it('has nothing against a tidy file', () => {
+    assert.deepEqual(complaints('assembly/oracle/judge.ts', "import { pte } from '../mm/pgtable';\n"), []);
+    assert.deepEqual(complaints('src/engine/load.ts', "import loader from '@assemblyscript/loader';\n"), []);
+  });
+});
