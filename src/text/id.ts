@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+import { canonical, type OpInfo } from '../engine/optable.js';
+import type { KernelSpec } from '../engine/types.js';
+
+/** Base 32 without i, l, o, u: nothing to misread, nothing rude. */
+const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
+export const ID_LENGTH = 10;
+
+/** `kernel +knob -knob`, knobs in order: the one way to write a kernel. */
+export function printSpec({ kernel, with: plus, without: minus }: KernelSpec): string {
+  return [kernel, ...[...plus].sort().map((name) => `+${name}`), ...[...minus].sort().map((name) => `-${name}`)].join(
+    ' ',
+  );
+}
+
+/** A short name (50 bits) of a program on a kernel; the same on every machine and for every spelling of both. */
+export function programId(words: Uint32Array, spec: KernelSpec, ops: readonly OpInfo[]): string {
+  const program = canonical(ops, words);
+  const bytes = Buffer.alloc(program.length * 4);
+  for (const [i, word] of program.entries()) bytes.writeUInt32LE(word, i * 4);
+  const hash = createHash('sha256').update(printSpec(spec)).update('\0').update(bytes).digest();
+  let bits = hash.readBigUInt64BE(0);
+  let id = '';
+  for (let i = 0; i < ID_LENGTH; i++) {
+    id += DIGITS[Number(bits & 31n)];
+    bits >>= 5n;
+  }
+  return id;
+}
