@@ -1,0 +1,156 @@
+// The judges at work: after each op its observations and the leaves it wrote, at the end the whole world.
+import { HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_SLEEPERS, OBS_COUNT, PROGRAM, SLEEPER_SIZE, SLEEPERS, TOUCHED } from '../mm/layout';
+import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
+import { is_special_pfn, page_version } from '../mm/page';
+import { pmd_at, pmd_trans_huge, pud_at } from '../mm/pgtable';
+import {
+  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR,
+} from '../ops/table';
+import { check_counts, check_page_bugs } from './accounting';
+import { hread } from './handles';
+import { I } from './invariants';
+import { DIRTY, has, held, life, MAPPED, mask, promises_reset, WP_YES } from './promises';
+import { observed, read } from './reference';
+import { clearViolations, NONE, setViolationOp, violate } from './report';
+import {
+  carries_uffd_wp, check_leaf, check_pinned, check_tlb, contents, fast_gup_must_find, leaf_of, reports_soft_dirty, residency,
+} from './structure';
+
+/** 0 off, 1 leaves written by each op and the world at the end, 2 the world after each op. */
+let mode: u32 = 1;
+export function set_judges(value: u32): void {
+  mode = value;
+}
+
+/** A new program: no violations, nothing promised but that process A lives. */
+export function judge_reset(): void {
+  clearViolations();
+  promises_reset();
+  store<u32>(TOUCHED, 0);
+}
+
+/** Judges program op `index` (with the next one, if they ran as a pair): call it after each exec_step. */
+export function judge_step(index: u32): void {
+  if (mode == 0) return;
+  setViolationOp(index);
+  const n = load<u32>(OBS_COUNT);
+  for (let i: u32 = 0; i < n; i++) {
+    const o = obs_at(i);
+    const word = load<u32>(PROGRAM + ((obs_index(o) as usize) << 2));
+    observed(o, word);
+    switch (obs_kind(o)) {
+      case Obs.GUP:
+        if ((op_flags(word) & F_GUP_PIN) != 0) check_pinned(obs_mm(o), obs_page(o), obs_handle(o));
+        break;
+      case Obs.SYSCALL:
+        if (wakes(op_code(word))) check_sleepers(word, index);
+        break;
+      case Obs.FAST_REFUSED:
+        check_refusal(o, word, index);
+        break;
+    }
+  }
+  check_touched();
+  check_page_bugs();
+  if (mode == 2) check_world();
+}
+
+/** Judges everything at the end of a program of `n` ops. */
+export function judge_world(n: u32): void {
+  if (mode == 0) return;
+  setViolationOp(n == 0 ? 0 : n - 1);
+  check_world();
+}
+
+function check_touched(): void {
+  let touched = load<u32>(TOUCHED);
+  store<u32>(TOUCHED, 0);
+  while (touched != 0) {
+    const bit = ctz(touched);
+    const mm = bit >> 3;
+    const page = bit & 7;
+    if (pmd_trans_huge(pmd_at(mm, page / HPAGE_PMD_NR))) {
+      const first = page & ~(HPAGE_PMD_NR - 1);
+      touched &= ~(0xf << ((mm << 3) + first));
+      check_huge(mm, first, HPAGE_PMD_NR);
+    } else {
+      touched &= touched - 1;
+      check_page_leaf(mm, page);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline function check_page_leaf(mm: u32, page: u32): void {
+  const e = leaf_of(mm, page);
+  if (e != 0) check_leaf(mm, page, e);
+  check_tlb(mm, page, e);
+  check_promises(mm, page, e);
+}
+/** One huge leaf over `n` pages. */
+function check_huge(mm: u32, first: u32, n: u32): void {
+  const e = leaf_of(mm, first);
+  check_leaf(mm, first, e);
+  for (let page = first; page < first + n; page++) {
+    check_tlb(mm, page, e);
+    check_promises(mm, page, e);
+  }
+}
+
+/** The leaf against the reference memory: contents (I3, I4, I10), uffd-wp (I6), soft-dirty (I11). */
+// @ts-ignore: decorator
+@inline function check_promises(mm: u32, page: u32, e: u64): void {
+  if (!has(mm, MAPPED, page)) return;
+  read(mm, page, contents(e, page), NONE);
+  if ((((mask(mm, WP_YES) | mask(mm, DIRTY)) >> page) & 1) != 0) check_bits(mm, page, e);
+}
+function check_bits(mm: u32, page: u32, e: u64): void {
+  // detail of both: structure.Residency.
+  if (has(mm, WP_YES, page) && !carries_uffd_wp(e)) violate(I.WP_LOST, mm, page, NONE, 1, 0, residency(e));
+  if (has(mm, DIRTY, page) && !reports_soft_dirty(mm, page, e)) violate(I.SOFTDIRTY_LOST, mm, page, NONE, 1, 0, residency(e));
+}
+
+function check_world(): void {
+  check_counts();
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    if (pmd_trans_huge(pud_at(mm))) {
+      check_huge(mm, 0, 2 * HPAGE_PMD_NR);
+      continue;
+    }
+    for (let first: u32 = 0; first < 2 * HPAGE_PMD_NR; first += HPAGE_PMD_NR) {
+      if (pmd_trans_huge(pmd_at(mm, first / HPAGE_PMD_NR))) check_huge(mm, first, HPAGE_PMD_NR);
+      else if (life(mm) != 0 || pmd_at(mm, first / HPAGE_PMD_NR) != 0) {
+        for (let page = first; page < first + HPAGE_PMD_NR; page++) check_page_leaf(mm, page);
+      }
+    }
+  }
+  for (let m = held(); m != 0; m &= m - 1) {
+    const h = ctz(m);
+    const f: u32 = load<u8>(HANDLES + (h as usize) * HANDLE_SIZE, 3);
+    hread(h, is_special_pfn(f) ? 0 : page_version(f));
+  }
+}
+
+/** Ops that owe a wake-up to whoever sleeps in their range. */
+// @ts-ignore: decorator
+@inline function wakes(code: u32): bool {
+  return code == Op.UNWP || code == Op.WAKE || code == Op.UFFD_UNREG || code == Op.UFFD_CLOSE;
+}
+/** I9: a thread that fell asleep before this op still does. detail 1: nobody will wake it. */
+function check_sleepers(word: u32, index: u32): void {
+  const mm = op_mm(word);
+  const pages: u32 = op_code(word) == Op.UFFD_CLOSE ? 0xff : arg_mask(op_page(word));
+  for (let i: u32 = 0; i < NR_SLEEPERS; i++) {
+    const sleeper = SLEEPERS + (i as usize) * SLEEPER_SIZE;
+    if (load<u8>(sleeper, 4) == 0 || (load<u8>(sleeper, 6) as u32) >= index) continue;
+    const where: u32 = load<u8>(sleeper, 7);
+    if (where >> 4 == mm && ((pages >> (where & 7)) & 1) != 0) violate(I.NO_PROGRESS, mm, where & 7, NONE, 0, 0, 1);
+  }
+}
+
+/** I19. In a pair the other thread may have changed the leaf in between, so nothing is judged there. */
+function check_refusal(o: u32, word: u32, index: u32): void {
+  if ((op_flags(word) & (F_GUP_WRITE | F_GUP_PIN | F_GUP_LONGTERM | F_GUP_BREAK_COW)) != 0) return;
+  if ((load<u32>(PROGRAM + ((index as usize) << 2)) & OP_PAIR) != 0) return;
+  if (fast_gup_must_find(obs_mm(o), obs_page(o))) violate(I.FAST_ONLY_REFUSED, obs_mm(o), obs_page(o), NONE, 0, 0, 0);
+}

@@ -1,0 +1,228 @@
+// The reference memory: what each process must see, derived from what the program did and from nothing else.
+// Observations go in, violations come out. It shares no code and no knob with mm/.
+import {
+  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, foreign, has, held, life, MAPPED, mask, promise, promised,
+  promise_zeroes, REGISTERED, release, set_mask, set_uffd, SHARED, sign, tick, TRACKING, uffd, UFFD_FORKS, UFFD_OPEN,
+  UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE,
+} from './promises';
+import { detach, granted, hread, hwrite, owner_forks } from './handles';
+import { I } from './invariants';
+import { NONE, violate } from './report';
+import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
+import {
+  arg_mask, F_MMAP_DAX, F_MPROTECT_RW, F_UFFD_EVENT_FORK, Op, op_code, op_flags, op_mm, op_page, op_y,
+} from '../ops/table';
+
+/** Flag of the uffd_reg record: the kernel granted WP_UNPOPULATED (UFFDIO_API tells the program). */
+const GRANTED_UNPOPULATED: u32 = 1;
+/** Flag of the event record: the access is a write. */
+const EVENT_WRITE: u32 = 1;
+
+/** Takes in one observation; `word` is the op word of the op it names. */
+// @ts-ignore: decorator
+@inline export function observed(o: u32, word: u32): void {
+  tick();
+  const mm = obs_mm(o);
+  const page = obs_page(o);
+  switch (obs_kind(o)) {
+    case Obs.LOAD:
+      loaded(mm, page, obs_version(o));
+      return;
+    case Obs.STORE:
+      stored(mm, page, obs_version(o));
+      return;
+    case Obs.EVENT:
+      event(mm, page, obs_flags(o));
+      return;
+    case Obs.GUP:
+      read(mm, page, obs_version(o), obs_handle(o));
+      granted(obs_handle(o), mm, page, obs_version(o), op_flags(word));
+      return;
+    case Obs.HREAD:
+      hread(obs_handle(o), obs_version(o));
+      return;
+    case Obs.HWRITE:
+      hwrite(obs_handle(o), obs_version(o));
+      return;
+    case Obs.SYSCALL:
+      syscall(word, obs_flags(o));
+      return;
+    case Obs.NO_PROGRESS:
+      // detail 0: a loop that repeats itself.
+      violate(I.NO_PROGRESS, mm, page, NONE, 0, 0, 0);
+      return;
+  }
+}
+
+/** Somebody saw `version` at (mm, page): a load, a GUP (then `handle` is set), or a look at the page table. */
+// @ts-ignore: decorator
+@inline export function read(mm: u32, page: u32, version: u32, handle: u32): void {
+  if (promised(mm, page) != version) misread(mm, page, version, handle);
+}
+function misread(mm: u32, page: u32, version: u32, handle: u32): void {
+  const expected = promised(mm, page);
+  if (expected == WILD) return;
+  const broken = foreign(version, life(mm)) ? I.COW_LEAK : via_handle(expected) ? I.PIN_DETACHED : I.DATA_LOST;
+  violate(broken, mm, page, handle, expected, version, 0);
+}
+
+// @ts-ignore: decorator
+@inline function loaded(mm: u32, page: u32, version: u32): void {
+  // A fresh fault would be SIGSEGV. detail 0: by the CPU.
+  if (!has(mm, MAPPED, page)) violate(I.PERMISSION_GAINED, mm, page, NONE, 0, version, 0);
+  read(mm, page, version, NONE);
+}
+
+// @ts-ignore: decorator
+@inline function stored(mm: u32, page: u32, version: u32): void {
+  const bit: u32 = 1 << page;
+  if (!has(mm, WRITABLE, page)) violate(I.PERMISSION_GAINED, mm, page, NONE, promised(mm, page), version, 0);
+  // detail 0: by the CPU.
+  if (has(mm, WP_YES, page)) violate(I.WP_SILENT_WRITE, mm, page, NONE, promised(mm, page), version, 0);
+  promise(mm, page, version);
+  sign(version, life(mm), page, false);
+  // That the store passed in silence settles a MAYBE: from now on an event would be stray.
+  drop(mm, WP_MAYBE, bit);
+  drop(mm, SHARED, bit);
+  add(mm, DIRTY, bit & mask(mm, TRACKING));
+}
+
+function event(mm: u32, page: u32, flags: u32): void {
+  if ((flags & EVENT_WRITE) == 0) violate(I.WP_EVENT_ON_READ, mm, page, NONE, 0, 0, 0);
+  if (has(mm, WP_MAYBE, page)) {
+    // The event settles a MAYBE: the entry carries uffd-wp and has to keep it.
+    drop(mm, WP_MAYBE, 1 << page);
+    add(mm, WP_YES, 1 << page);
+  } else if (!has(mm, WP_YES, page)) {
+    // detail 3: an event nobody asked for.
+    violate(I.WP_STRAY, mm, page, NONE, 0, 0, 3);
+  }
+}
+
+function syscall(word: u32, flags: u32): void {
+  const mm = op_mm(word);
+  const range = arg_mask(op_page(word));
+  const pages = range & mask(mm, MAPPED);
+  switch (op_code(word)) {
+    case Op.MMAP:
+      map(mm, (op_flags(word) & F_MMAP_DAX) != 0 ? 0xff : range, (op_flags(word) & F_MMAP_DAX) != 0);
+      return;
+    case Op.MUNMAP:
+      zap(mm, pages);
+      drop(mm, MAPPED, pages);
+      drop(mm, WRITABLE, pages);
+      drop(mm, REGISTERED, pages);
+      drop(mm, TRACKING, pages);
+      drop(mm, DAX, pages);
+      return;
+    case Op.FORK:
+      fork(mm, op_y(word));
+      return;
+    case Op.EXIT:
+      if (held() != 0) detach(mm, 0xff);
+      end_life(mm);
+      return;
+    case Op.MPROTECT:
+      if ((op_flags(word) & F_MPROTECT_RW) != 0) add(mm, WRITABLE, pages);
+      else drop(mm, WRITABLE, pages);
+      return;
+    case Op.DONTNEED:
+      zap(mm, pages);
+      return;
+    case Op.CLEAR_REFS:
+      set_mask(mm, TRACKING, mask(mm, MAPPED));
+      set_mask(mm, DIRTY, 0);
+      return;
+    case Op.UFFD_REG:
+      register(mm, pages, op_flags(word), flags);
+      return;
+    case Op.UFFD_UNREG:
+      unprotect(mm, pages);
+      drop(mm, REGISTERED, pages);
+      return;
+    case Op.UFFD_CLOSE:
+      unprotect(mm, 0xff);
+      set_mask(mm, REGISTERED, 0);
+      set_uffd(mm, 0);
+      return;
+    case Op.WP:
+      protect(mm, pages & mask(mm, REGISTERED));
+      return;
+    case Op.UNWP:
+      unprotect(mm, pages);
+      return;
+    case Op.PUT:
+      release(op_y(word));
+      return;
+  }
+}
+
+function map(mm: u32, range: u32, dax: bool): void {
+  if (life(mm) == 0) begin_life(mm, 0);
+  const fresh = range & ~mask(mm, MAPPED);
+  add(mm, MAPPED, fresh);
+  add(mm, WRITABLE, fresh);
+  if (dax) add(mm, DAX, fresh);
+}
+
+/** Private pages dropped: zeroes again, protection and dirtiness gone with the entry, held pages no longer this one. */
+function zap(mm: u32, pages: u32): void {
+  promise_zeroes(mm, pages);
+  unprotect(mm, pages);
+  drop(mm, DIRTY, pages);
+  drop(mm, SHARED, pages);
+  if (held() != 0) detach(mm, pages);
+}
+
+function register(mm: u32, pages: u32, opFlags: u32, flags: u32): void {
+  // Features belong to the uffd, which the first registration creates.
+  if (uffd(mm) == 0) {
+    const forks = (opFlags & F_UFFD_EVENT_FORK) != 0 ? UFFD_FORKS : 0;
+    const unpopulated = (flags & GRANTED_UNPOPULATED) != 0 ? UFFD_UNPOPULATED : 0;
+    set_uffd(mm, UFFD_OPEN | forks | unpopulated);
+  }
+  add(mm, REGISTERED, pages);
+}
+
+/**
+ * Data must be somewhere, so its entry exists and has to carry the protection. Zeroes may have no entry at all: only
+ * WP_UNPOPULATED promises anything for them, and only for anonymous memory; else they are MAYBE (the zero page, a page
+ * of a THP nobody wrote to, or nothing).
+ */
+function protect(mm: u32, pages: u32): void {
+  const zeroesToo = (uffd(mm) & UFFD_UNPOPULATED) != 0 ? ~mask(mm, DAX) : 0;
+  const sure = pages & (filled(mm) | zeroesToo);
+  add(mm, WP_YES, sure);
+  add(mm, WP_MAYBE, pages & ~mask(mm, WP_YES));
+  drop(mm, WP_MAYBE, sure);
+}
+function unprotect(mm: u32, pages: u32): void {
+  drop(mm, WP_YES, pages);
+  drop(mm, WP_MAYBE, pages);
+}
+
+function fork(parent: u32, child: u32): void {
+  if (held() != 0) owner_forks(parent);
+  end_life(child);
+  begin_life(child, life(parent));
+  copy_contents(parent, child);
+  const mapped = mask(parent, MAPPED);
+  set_mask(parent, SHARED, mapped);
+  set_mask(child, SHARED, mapped);
+  set_mask(child, MAPPED, mapped);
+  set_mask(child, WRITABLE, mask(parent, WRITABLE));
+  set_mask(child, DAX, mask(parent, DAX));
+  // The child's entries and VMAs are copies, soft-dirty included.
+  set_mask(child, TRACKING, mask(parent, TRACKING));
+  set_mask(child, DIRTY, mask(parent, DIRTY));
+  const registered = mask(parent, REGISTERED);
+  if ((uffd(parent) & UFFD_FORKS) == 0 || registered == 0) return;
+  set_uffd(child, uffd(parent));
+  set_mask(child, REGISTERED, registered);
+  // Zero-page entries, markers and whole page tables of memory never written need not be copied: faults rebuild
+  // them, unprotected. So the child is sure of protected data only.
+  const wp = mask(parent, WP_YES) | mask(parent, WP_MAYBE);
+  const sure = mask(parent, WP_YES) & filled(parent);
+  set_mask(child, WP_YES, sure);
+  set_mask(child, WP_MAYBE, wp & ~sure);
+}

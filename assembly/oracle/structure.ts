@@ -1,0 +1,190 @@
+// What must hold between page tables, struct pages, swap slots and TLBs at one leaf, whatever the program did. Reads
+// the world, never writes it. The one knob asked is whether PageAnonExclusive exists.
+import { FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, TLB, TLB_CPU_SIZE } from '../mm/layout';
+import {
+  _PAGE_PRESENT, _PAGE_RW, _PAGE_UFFD_WP, is_pte_marker, is_swap_pte, pmd_at, pmd_trans_huge, pte_at, pte_marker_uffd_wp,
+  PTE_MARKER_UFFD_WP, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_special, pte_swp_exclusive, pte_swp_soft_dirty,
+  pte_swp_uffd_wp, pte_uffd_wp, pte_write, pud_at, swp_offset,
+} from '../mm/pgtable';
+import {
+  compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, page_flags, page_mapcount, page_pins, page_ref, page_swap,
+  page_version, PG_ANON, total_mapcount,
+} from '../mm/page';
+import { VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, vm_flags } from '../mm/vma';
+import { K, knob } from '../kernel/knobs';
+import { Count, miscount } from './accounting';
+import { I } from './invariants';
+import { NONE, violate } from './report';
+
+const TLB_VALID: u32 = 0x40;
+const TLB_WRITE: u32 = 0x80;
+const TLB_FRAME: u32 = 0x1f;
+const WRITABLE_AND_WP: u64 = _PAGE_RW | _PAGE_UFFD_WP;
+
+/** What kind of entry a leaf is; the detail of I6 and I12 violations (3 is I12's stray event). */
+export namespace Residency {
+  export const PRESENT: u32 = 0;
+  export const SWAP: u32 = 1;
+  export const MARKER: u32 = 2;
+  export const NOTHING: u32 = 4;
+}
+
+/** The entry that decides about (mm, page): a huge PUD, a huge PMD, or the PTE; 0 where there is no table. */
+// @ts-ignore: decorator
+@inline export function leaf_of(mm: u32, page: u32): u64 {
+  const pmd = pmd_at(mm, page / HPAGE_PMD_NR);
+  if (pmd == 0) {
+    const pud = pud_at(mm);
+    return pmd_trans_huge(pud) ? pud : 0;
+  }
+  return pmd_trans_huge(pmd) ? pmd : pte_at(mm, page);
+}
+/** Frame of a present leaf at this page: a huge PMD counts on from its first frame, the DAX device is one frame. */
+// @ts-ignore: decorator
+@inline function frame_of(e: u64, page: u32): u32 {
+  const f = pte_pfn(e);
+  return pmd_trans_huge(e) && f != DAX_PFN ? f + (page & (HPAGE_PMD_NR - 1)) : f;
+}
+// @ts-ignore: decorator
+@inline function slot_count(slot: u32): u32 {
+  return load<u8>(SWAP_COUNT + (slot as usize));
+}
+/** Frame + 1 that caches the slot, 0 = none. */
+// @ts-ignore: decorator
+@inline function slot_cache(slot: u32): u32 {
+  return load<u8>(SWAP_CACHE + (slot as usize));
+}
+
+// ---- what the leaf says, for comparison with the promises
+
+/** The version a load at this leaf would find, without faulting. */
+export function contents(e: u64, page: u32): u32 {
+  if (pte_present(e)) {
+    const f = frame_of(e, page);
+    return is_special_pfn(f) ? 0 : page_version(f);
+  }
+  if (e == 0 || !is_swap_pte(e)) return 0;
+  const slot = swp_offset(e) & (NR_SLOTS - 1);
+  const cached = slot_cache(slot);
+  return cached ? page_version(cached - 1) : load<u8>(SWAP_VERSION + (slot as usize));
+}
+export function residency(e: u64): u32 {
+  return e == 0 ? Residency.NOTHING : pte_present(e) ? Residency.PRESENT : is_pte_marker(e) ? Residency.MARKER : Residency.SWAP;
+}
+export function carries_uffd_wp(e: u64): bool {
+  if (pte_present(e)) return pte_uffd_wp(e);
+  if (e == 0) return false;
+  return is_pte_marker(e) ? pte_marker_uffd_wp(e) : pte_swp_uffd_wp(e);
+}
+/** As pagemap would report it: the entry's bit, or the whole VMA's. */
+export function reports_soft_dirty(mm: u32, page: u32, e: u64): bool {
+  if ((vm_flags(mm, page) & VM_SOFTDIRTY) != 0) return true;
+  if (pte_present(e)) return pte_soft_dirty(e);
+  return e != 0 && is_swap_pte(e) && pte_swp_soft_dirty(e);
+}
+/** Must a fast-only read GUP find its page here? */
+export function fast_gup_must_find(mm: u32, page: u32): bool {
+  const e = leaf_of(mm, page);
+  return pte_present(e) && !pte_protnone(e) && !pte_special(e) && !is_special_pfn(pte_pfn(e));
+}
+
+// ---- the checks
+
+/** Judges the leaf of (mm, page). For a huge leaf call check_leaf once and check_tlb for each of its pages. */
+export function check_leaf(mm: u32, page: u32, e: u64): void {
+  const vma = vm_flags(mm, page);
+  if (pte_present(e)) {
+    // I1 also holds of protnone leaves: the write bit saved there comes back with the next fault.
+    if ((e & WRITABLE_AND_WP) == WRITABLE_AND_WP) violate(I.WP_WRITABLE, mm, page, NONE, 0, 0, pmd_trans_huge(e) ? 1 : 0);
+    if (pte_uffd_wp(e) && (vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.PRESENT);
+    const f = pte_pfn(e);
+    if (f < NR_FRAMES) {
+      check_page(mm, page, f);
+      if (knob(K.REUSE_EXCLUSIVE) && (vma & VM_SHARED) == 0 && (page_flags(f) & PG_ANON) != 0) check_exclusive(mm, page, e, f);
+    }
+  } else if (is_swap_pte(e)) check_swap(mm, page, e, vma);
+  else if (is_pte_marker(e) && swp_offset(e) == PTE_MARKER_UFFD_WP) {
+    if ((vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.MARKER);
+  } else {
+    // No entry of any kind: somebody used the accessors of the other layout.
+    violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, 0);
+  }
+  // An entry that outlived its VMA.
+  if (vma == 0) miscount(Count.LEFTOVER, 0, mm, page, 0, 1);
+}
+
+/** The mapped page is in use, and its references cover what is known here: mappings, pins and the swap cache. */
+// @ts-ignore: decorator
+@inline function check_page(mm: u32, page: u32, f: u32): void {
+  const head = compound_head(f);
+  const mappings = total_mapcount(f);
+  const known = mappings + page_pins(head) + (page_swap(head) != 0 ? 1 : 0);
+  if (page_ref(head) < known) miscount(Count.REFS, head, mm, page, known, page_ref(head));
+  if (mappings == 0) miscount(Count.MAPCOUNT, f, mm, page, 1, 0);
+  if ((load<u32>(FREE_MASK) >> f) & 1) miscount(Count.FREE, f, mm, page, 0, 1);
+}
+
+/** I14. detail 0: writable without exclusive; 1: exclusive, but mapped or swapped elsewhere too. */
+function check_exclusive(mm: u32, page: u32, e: u64, f: u32): void {
+  if (!PageAnonExclusive(f)) {
+    if (pte_write(e)) violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, 0, 0);
+    return;
+  }
+  const n: u32 = pmd_trans_huge(e) ? HPAGE_PMD_NR : 1;
+  for (let i: u32 = 0; i < n; i++) {
+    const slot1 = page_swap(f + i);
+    const users = page_mapcount(f + i) + (slot1 != 0 ? slot_count(slot1 - 1) : 0);
+    if (users != 1) {
+      violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, users, 1);
+      return;
+    }
+  }
+}
+
+function check_swap(mm: u32, page: u32, e: u64, vma: u32): void {
+  const slot = swp_offset(e);
+  if (slot >= NR_SLOTS) {
+    // detail 1: the offset was damaged.
+    violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, 1);
+    return;
+  }
+  if (pte_swp_uffd_wp(e) && (vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.SWAP);
+  const users = slot_count(slot);
+  if (users == 0) miscount(Count.SWAP_COUNT, slot, mm, page, 1, 0);
+  if (knob(K.REUSE_EXCLUSIVE) && pte_swp_exclusive(e)) {
+    const cached = slot_cache(slot);
+    const all = users + (cached != 0 ? page_mapcount(cached - 1) : 0);
+    // detail 2: the exclusive bit of a swap entry.
+    if (all != 1) violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, all, 2);
+  }
+}
+
+/** I8: what the CPUs have cached for this page is no more than the leaf allows. detail: the CPU. */
+// @ts-ignore: decorator
+@inline export function check_tlb(mm: u32, page: u32, e: u64): void {
+  const entry = TLB + ((mm as usize) << 3) + (page as usize);
+  const cpu0: u32 = load<u8>(entry);
+  const cpu1: u32 = load<u8>(entry, TLB_CPU_SIZE);
+  if ((cpu0 | cpu1) != 0) {
+    check_translation(mm, page, e, cpu0, 0);
+    check_translation(mm, page, e, cpu1, 1);
+  }
+}
+// @ts-ignore: decorator
+@inline function check_translation(mm: u32, page: u32, e: u64, cached: u32, cpu: u32): void {
+  if ((cached & TLB_VALID) == 0) return;
+  const allowed = TLB_VALID | frame_of(e, page) | (pte_write(e) ? TLB_WRITE : 0);
+  if ((e & _PAGE_PRESENT) == 0 || ((cached ^ allowed) & TLB_FRAME) != 0 || (cached & ~allowed & TLB_WRITE) != 0) {
+    violate(I.TLB_STALE, mm, page, NONE, (e & _PAGE_PRESENT) != 0 ? allowed : 0, cached, cpu);
+  }
+}
+
+/** I14 at a GUP: a pinned anonymous page is exclusive. detail 3. Skipped if the page has left the leaf since. */
+export function check_pinned(mm: u32, page: u32, h: u32): void {
+  if (!knob(K.REUSE_EXCLUSIVE)) return;
+  const handle = HANDLES + (h as usize) * HANDLE_SIZE;
+  const f: u32 = load<u8>(handle, 3);
+  const e = leaf_of(mm, page);
+  if (load<u8>(handle) == 0 || f >= NR_FRAMES || (page_flags(f) & PG_ANON) == 0 || !pte_present(e) || frame_of(e, page) != f) return;
+  if (!PageAnonExclusive(pmd_trans_huge(e) ? pte_pfn(e) : f)) violate(I.NOT_EXCLUSIVE, mm, page, h, 1, 0, 3);
+}
