@@ -1,0 +1,103 @@
+// The module describes itself: TypeScript has no list of names of its own.
+import * as L from '../mm/layout';
+import { opRow, Op } from '../ops/table';
+import { I, invariantRow } from '../oracle/invariants';
+import { counterRow, N } from './counters';
+import { kernelRow, Kernel } from './kernels';
+import { FIRST_CELL, knobRow } from './knobs';
+import { P, pointRow } from './points';
+import { cellRow, END_OF_CELLS } from './tables';
+
+/** Sections of describe(): 0 ops, 1 knobs, 2 kernels, 3 invariants, 4 points, 5 counters, 6 layout constants. */
+export function describe_count(section: u32): u32 {
+  switch (section) {
+    case 0: return Op.COUNT;
+    case 1: return END_OF_CELLS;
+    case 2: return Kernel.COUNT;
+    case 3: return I.COUNT;
+    case 4: return P.COUNT;
+    case 5: return N.COUNT;
+    case 6: return LAYOUT_COUNT;
+  }
+  return 0;
+}
+/** Row `index` of a section, fields separated by tabs (see the tables' *Row functions); "" where the id is unused. */
+export function describe(section: u32, index: u32): string {
+  switch (section) {
+    case 0: return opRow(index);
+    case 1: return index < FIRST_CELL ? knobRow(index) : cellRow(index);
+    case 2: return kernelRow(index);
+    case 3: return invariantRow(index);
+    case 4: return pointRow(index);
+    case 5: return counterRow(index);
+    case 6: return layoutRow(index);
+  }
+  return "";
+}
+
+const LAYOUT_COUNT: u32 = 57;
+function row(name: string, value: usize): string {
+  return name + "\t" + value.toString();
+}
+function layoutRow(index: u32): string {
+  switch (index) {
+    case 0: return row("NR_MMS", L.NR_MMS);
+    case 1: return row("NR_PAGES", L.NR_PAGES);
+    case 2: return row("NR_PMDS", L.NR_PMDS);
+    case 3: return row("HPAGE_PMD_NR", L.HPAGE_PMD_NR);
+    case 4: return row("NR_FRAMES", L.NR_FRAMES);
+    case 5: return row("NR_SLOTS", L.NR_SLOTS);
+    case 6: return row("NR_HANDLES", L.NR_HANDLES);
+    case 7: return row("NR_SLEEPERS", L.NR_SLEEPERS);
+    case 8: return row("NR_CPUS", L.NR_CPUS);
+    case 9: return row("MAX_OPS", L.MAX_OPS);
+    case 10: return row("KVEC", L.KVEC);
+    case 11: return row("COUNTERS", L.COUNTERS);
+    case 12: return row("VIOLATION", L.VIOLATION);
+    case 13: return row("SCRATCH", L.SCRATCH);
+    case 14: return row("OBS", L.OBS);
+    case 15: return row("OBS_COUNT", L.OBS_COUNT);
+    case 16: return row("OP_RESULT", L.OP_RESULT);
+    case 17: return row("WORLD", L.WORLD);
+    case 18: return row("WORLD_SIZE", L.WORLD_SIZE);
+    case 19: return row("MM_SIZE", L.MM_SIZE);
+    case 20: return row("MM_PTE", L.MM_PTE);
+    case 21: return row("MM_PMD", L.MM_PMD);
+    case 22: return row("MM_PUD", L.MM_PUD);
+    case 23: return row("MM_VMA", L.MM_VMA);
+    case 24: return row("MM_ALIVE", L.MM_ALIVE);
+    case 25: return row("MM_GEN", L.MM_GEN);
+    case 26: return row("MM_HAS_PINNED", L.MM_HAS_PINNED);
+    case 27: return row("MM_UFFD", L.MM_UFFD);
+    case 28: return row("PG_REFS", L.PG_REFS);
+    case 29: return row("PG_MAPCOUNT", L.PG_MAPCOUNT);
+    case 30: return row("PG_ENTIRE", L.PG_ENTIRE);
+    case 31: return row("PG_PINS", L.PG_PINS);
+    case 32: return row("PG_FLAGS", L.PG_FLAGS);
+    case 33: return row("PG_VERSION", L.PG_VERSION);
+    case 34: return row("PG_SLOT", L.PG_SLOT);
+    case 35: return row("SWAP_COUNT", L.SWAP_COUNT);
+    case 36: return row("SWAP_CACHE", L.SWAP_CACHE);
+    case 37: return row("SWAP_VERSION", L.SWAP_VERSION);
+    case 38: return row("TLB", L.TLB);
+    case 39: return row("TLB_CPU_SIZE", L.TLB_CPU_SIZE);
+    case 40: return row("HANDLES", L.HANDLES);
+    case 41: return row("HANDLE_SIZE", L.HANDLE_SIZE);
+    case 42: return row("SLEEPERS", L.SLEEPERS);
+    case 43: return row("SLEEPER_SIZE", L.SLEEPER_SIZE);
+    case 44: return row("FREE_MASK", L.FREE_MASK);
+    case 45: return row("PAGE_BUGS", L.PAGE_BUGS);
+    case 46: return row("REFERENCE", L.REFERENCE);
+    case 47: return row("REFERENCE_SIZE", L.REFERENCE_SIZE);
+    case 48: return row("PROGRAM", L.PROGRAM);
+    case 49: return row("RESULTS", L.RESULTS);
+    case 50: return row("COVERAGE", L.COVERAGE);
+    case 51: return row("COVERAGE_SIZE", L.COVERAGE_SIZE);
+    case 52: return row("STATES", L.STATES);
+    case 53: return row("STATES_SIZE", L.STATES_SIZE);
+    case 54: return row("TRACE", L.TRACE);
+    case 55: return row("TRACE_MAX", L.TRACE_MAX);
+    case 56: return row("FUZZ_AREA", L.FUZZ_AREA);
+  }
+  return "";
+}

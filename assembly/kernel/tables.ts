@@ -1,0 +1,142 @@
+// The constructor table and the VMA-transition table (eras 2.8) as data: one knob per cell.
+//
+// Constructor: a function that builds a present leaf from another entry. Each row says which bits of the old entry
+// travel into the new one. Half the bugs of this field are one wrong cell (T1-04, T2-01, T5-06, ...).
+import { _PAGE_DIRTY, _PAGE_SOFT_DIRTY, _PAGE_UFFD_WP } from '../mm/pgtable';
+import { CTOR_MASK } from '../mm/layout';
+
+export namespace C {
+  /** do_swap_page: swap entry -> leaf. */
+  export const SWAPIN: u32 = 0;
+  /** unuse_pte (swapoff): swap entry -> leaf. */
+  export const UNUSE: u32 = 1;
+  /** wp_page_copy for a write or break-COW fault. */
+  export const COPY: u32 = 2;
+  /** wp_page_copy for an unshare fault. */
+  export const UNSHARE_COPY: u32 = 3;
+  /** copy_present_page (fork's early copy). */
+  export const EARLY_COPY: u32 = 4;
+  /** __split_huge_pmd_locked. */
+  export const SPLIT: u32 = 5;
+  /** __split_huge_zero_page_pmd. */
+  export const SPLIT_ZERO: u32 = 6;
+  /** try_to_unmap_one: leaf -> swap entry. */
+  export const SWAPOUT: u32 = 7;
+  /** do_anonymous_page over a uffd-wp marker. */
+  export const ANON_MARKER: u32 = 8;
+  export const COUNT: u32 = 9;
+}
+
+/** Columns: uffd-wp, soft-dirty, exclusive; cell id = 128 + row * 3 + column. */
+export const COLUMNS: u32 = 3;
+export namespace Column {
+  export const UFFD_WP: u32 = 0;
+  export const SOFT_DIRTY: u32 = 1;
+  export const EXCLUSIVE: u32 = 2;
+}
+// @ts-ignore: decorator
+@inline export function cell(row: u32, column: u32): u32 {
+  return 128 + row * COLUMNS + column;
+}
+
+/** VMA transitions that may have to clear uffd-wp, one cell per residency of the entry. */
+export namespace T {
+  export const UNREGISTER: u32 = 0;
+  export const CLOSE: u32 = 1;
+  export const COUNT: u32 = 2;
+}
+export namespace Residency {
+  export const PRESENT: u32 = 0;
+  export const SWAP: u32 = 1;
+  export const MARKER: u32 = 2;
+}
+const FIRST_TRANSITION: u32 = 128 + C.COUNT * COLUMNS;
+// @ts-ignore: decorator
+@inline export function transition(row: u32, residency: u32): u32 {
+  return FIRST_TRANSITION + row * 3 + residency;
+}
+export const END_OF_CELLS: u32 = FIRST_TRANSITION + T.COUNT * 3;
+
+/** Expands the cells into one mask of leaf bits per row, so that the hot path is one load and one AND. */
+export function buildConstructorMasks(to: usize, cells: u64): void {
+  for (let row: u32 = 0; row < C.COUNT; row++) {
+    const bits = (cells >> (row * COLUMNS)) & 7;
+    let mask: u64 = 0;
+    if (bits & 1) mask |= _PAGE_UFFD_WP;
+    if (bits & 2) mask |= _PAGE_SOFT_DIRTY;
+    store<u64>(to + ((row as usize) << 3), mask);
+  }
+}
+
+/** The bits of `old` (as a present leaf) that constructor `row` carries into the new leaf. */
+// @ts-ignore: decorator
+@inline export function carried(row: u32, old: u64): u64 {
+  return old & load<u64>(CTOR_MASK + ((row as usize) << 3));
+}
+
+function rowName(row: u32): string {
+  switch (row) {
+    case C.SWAPIN: return "swapin";
+    case C.UNUSE: return "unuse";
+    case C.COPY: return "copy";
+    case C.UNSHARE_COPY: return "unshare_copy";
+    case C.EARLY_COPY: return "early_copy";
+    case C.SPLIT: return "split";
+    case C.SPLIT_ZERO: return "split_zero";
+    case C.SWAPOUT: return "swapout";
+    case C.ANON_MARKER: return "anon_marker";
+  }
+  return "";
+}
+function rowFunction(row: u32): string {
+  switch (row) {
+    case C.SWAPIN: return "do_swap_page";
+    case C.UNUSE: return "unuse_pte";
+    case C.COPY: return "wp_page_copy (write, break-COW)";
+    case C.UNSHARE_COPY: return "wp_page_copy (unshare)";
+    case C.EARLY_COPY: return "copy_present_page";
+    case C.SPLIT: return "__split_huge_pmd_locked";
+    case C.SPLIT_ZERO: return "__split_huge_zero_page_pmd";
+    case C.SWAPOUT: return "try_to_unmap_one";
+    case C.ANON_MARKER: return "do_anonymous_page over a marker";
+  }
+  return "";
+}
+function cellSource(row: u32, column: u32): string {
+  if (row == C.COPY && column == Column.UFFD_WP) return "hunk\tseed mail: wp_page_copy";
+  if (row == C.UNUSE && column != Column.EXCLUSIVE) return "cell\t14a762dd1977 (v5.19)";
+  if (row == C.EARLY_COPY && column == Column.UFFD_WP) return "cell\t8f34f1eac382 (v5.14)";
+  if (row == C.UNSHARE_COPY) return "cell\tc89357e27f20 (v5.19)";
+  if (row == C.SPLIT_ZERO) return "cell\tv6.4 (from memory)";
+  if (row == C.ANON_MARKER) return "cell\t2bad466cc9d9 (v6.4)";
+  if (column == Column.EXCLUSIVE) return "cell\t1493a1917dca, 6c287605fd56 (v5.19)";
+  return "cell\tf45ec5ff16a7 (v5.7)";
+}
+/** Cells that no code reads (the row has nothing to carry there). */
+function cellUsed(row: u32, column: u32): bool {
+  if (column == Column.EXCLUSIVE) return row == C.SWAPIN || row == C.UNUSE || row == C.SPLIT || row == C.SWAPOUT;
+  if (column == Column.SOFT_DIRTY) return row == C.SWAPIN || row == C.UNUSE || row == C.UNSHARE_COPY || row == C.SPLIT || row == C.SWAPOUT;
+  return true;
+}
+
+/** Row of the knob table for a cell id: "name \t kind \t source \t doc". */
+export function cellRow(id: u32): string {
+  if (id < FIRST_TRANSITION) {
+    const row = (id - 128) / COLUMNS;
+    const column = (id - 128) % COLUMNS;
+    if (!cellUsed(row, column)) return "";
+    const bit = column == Column.UFFD_WP ? "uffd-wp" : column == Column.SOFT_DIRTY ? "soft-dirty" : "PageAnonExclusive";
+    const suffix = column == Column.UFFD_WP ? ".keeps_uffd_wp\t" : column == Column.SOFT_DIRTY ? ".keeps_soft_dirty\t" : ".keeps_exclusive\t";
+    return rowName(row) + suffix + cellSource(row, column) + "\tThe leaf built by " + rowFunction(row) + " keeps " + bit + ".";
+  }
+  if (id < END_OF_CELLS) {
+    const row = (id - FIRST_TRANSITION) / 3;
+    const residency = (id - FIRST_TRANSITION) % 3;
+    const name = row == T.UNREGISTER ? "unregister" : "close";
+    const source = row == T.UNREGISTER ? "f369b07c8614 (v6.0)" : "c88033efe9a3 (v6.9)";
+    const kind = residency == Residency.PRESENT ? "present leaves" : residency == Residency.SWAP ? "swap entries" : "markers";
+    const suffix = residency == Residency.PRESENT ? "_present" : residency == Residency.SWAP ? "_swap" : "_marker";
+    return name + ".clears" + suffix + "\tcell\t" + source + "\tuffd " + name + " clears uffd-wp in " + kind + ".";
+  }
+  return "";
+}

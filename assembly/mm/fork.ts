@@ -1,0 +1,129 @@
+// copy_page_range: page tables at fork (mm/memory.c, mm/huge_memory.c).
+import { count, N } from '../kernel/counters';
+import { K, knob } from '../kernel/knobs';
+import { P } from '../kernel/points';
+import { C, carried } from '../kernel/tables';
+import { at } from '../kernel/trace';
+import { __split_huge_pmd } from './huge_memory';
+import { MM_HAS_PINNED, NR_PAGES, NR_PMDS } from './layout';
+import { maybe_mkwrite } from './memory';
+import {
+  add_entire_mapcount, alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_maybe_dma_pinned, page_version, PageAnonExclusive,
+  set_page_version, SetPageAnonExclusive,
+} from './page';
+import {
+  is_pte_marker, mm_at, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkdirty, pte_mkold, pte_pfn, pte_present, pte_swp_exclusive, pte_write, pte_wrprotect, pud_at,
+  set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
+} from './pgtable';
+import { swap_duplicate } from './swapfile';
+import { flush_tlb_mm } from './tlb';
+import { set_vm_flags, vm_flags, VM_PAGE_PROT, VM_UFFD_WP } from './vma';
+
+/** Does the child's copy of the entry keep uffd-wp? Until v5.13 the parent's VMA was asked. */
+// @ts-ignore: decorator
+@inline function child_keeps_wp(src: u32, dst: u32, page: u32): bool {
+  return (vm_flags(knob(K.FORK_WP_BY_CHILD) ? dst : src, page) & VM_UFFD_WP) != 0;
+}
+/** The page may be pinned by this mm, so the child must not share it. */
+function page_needs_cow_for_dma(src: u32, f: u32): bool {
+  if (load<u8>(mm_at(src), MM_HAS_PINNED) == 0 || !page_maybe_dma_pinned(f)) return false;
+  return !knob(K.REUSE_EXCLUSIVE) || PageAnonExclusive(f);
+}
+
+function copy_huge_pmd(dst: u32, src: u32, pmd: u32, e: u64): bool {
+  const head = pte_pfn(e);
+  const special = is_special_pfn(head);
+  if (!special && knob(K.FORK_EARLY_COPY) && knob(K.FORK_SPLITS_PINNED_PMD) && page_needs_cow_for_dma(src, head)) {
+    at(P.FORK_SPLITS_PINNED);
+    __split_huge_pmd(src, pmd);
+    return false;
+  }
+  at(P.COPY_HUGE_PMD);
+  if (!special) {
+    get_page(head);
+    add_entire_mapcount(head, 1);
+    if (!knob(K.MUTANT_FORK_KEEPS_EXCLUSIVE)) ClearPageAnonExclusive(head);
+  }
+  const shared = pte_wrprotect(e);
+  if (shared != e && !knob(K.MUTANT_FORK_KEEPS_WRITE)) set_pmd_at(src, pmd, shared);
+  const child = pte_mkold(shared);
+  set_pmd_at(dst, pmd, child_keeps_wp(src, dst, pmd << 2) ? child : child & ~_PAGE_UFFD_WP);
+  return true;
+}
+
+/** copy_present_page: the child gets a copy at once. False = out of memory. */
+function copy_present_page(dst: u32, page: u32, e: u64, f: u32): bool {
+  const copy = alloc_page();
+  if (copy == NO_PAGE) return false;
+  at(P.FORK_EARLY_COPY);
+  count(N.COPIES);
+  set_page_version(copy, page_version(f));
+  const vma = vm_flags(dst, page);
+  let entry = maybe_mkwrite(pte_mkdirty(VM_PAGE_PROT | pfn_bits(copy)), vma);
+  const kept: u64 = vma & VM_UFFD_WP ? carried(C.EARLY_COPY, e) : 0;
+  if (kept) entry = pte_wrprotect(entry | kept);
+  page_add_rmap(copy);
+  if (knob(K.REUSE_EXCLUSIVE)) SetPageAnonExclusive(copy);
+  set_pte_at(dst, page, entry);
+  return true;
+}
+
+function copy_present_pte(dst: u32, src: u32, page: u32, e: u64): bool {
+  const f = pte_pfn(e);
+  if (!is_special_pfn(f)) {
+    if (knob(K.FORK_EARLY_COPY) && page_needs_cow_for_dma(src, f)) return copy_present_page(dst, page, e, f);
+    get_page(f);
+    page_add_rmap(f);
+    if (!knob(K.MUTANT_FORK_KEEPS_EXCLUSIVE)) ClearPageAnonExclusive(f);
+  }
+  at(P.COPY_PRESENT_PTE);
+  const shared = pte_wrprotect(e);
+  if (pte_write(e) && !knob(K.MUTANT_FORK_KEEPS_WRITE)) set_pte_at(src, page, shared);
+  const child = pte_mkold(shared);
+  set_pte_at(dst, page, child_keeps_wp(src, dst, page) ? child : child & ~_PAGE_UFFD_WP);
+  return true;
+}
+
+function copy_nonpresent_pte(dst: u32, src: u32, page: u32, e: u64): void {
+  if (is_pte_marker(e)) {
+    if (!knob(K.FORK_MARKER_BY_CHILD) || vm_flags(dst, page) & VM_UFFD_WP) {
+      at(P.COPY_MARKER);
+      set_pte_at(dst, page, e);
+    }
+    return;
+  }
+  at(P.COPY_SWAP_PTE);
+  swap_duplicate(swp_offset(e));
+  let child = e;
+  if (pte_swp_exclusive(e)) {
+    child &= ~_PAGE_SWP_EXCLUSIVE;
+    set_pte_at(src, page, child);
+  }
+  if (knob(K.FORK_WP_BY_CHILD) && !(vm_flags(dst, page) & VM_UFFD_WP)) child &= ~_PAGE_SWP_UFFD_WP;
+  set_pte_at(dst, page, child);
+}
+
+/** VMAs and page tables of src into the empty dst; `inherit` keeps the uffd registration. False = out of memory. */
+export function dup_mmap(dst: u32, src: u32, inherit: bool): bool {
+  for (let page: u32 = 0; page < NR_PAGES; page++) {
+    const flags = vm_flags(src, page);
+    set_vm_flags(dst, page, inherit ? flags : flags & ~VM_UFFD_WP);
+  }
+  set_pud_at(dst, pud_at(src));
+  let ok = true;
+  for (let pmd: u32 = 0; ok && pmd < NR_PMDS; pmd++) {
+    const upper = pmd_at(src, pmd);
+    if (pmd_none(upper)) continue;
+    if (pmd_trans_huge(upper) && copy_huge_pmd(dst, src, pmd, upper)) continue;
+    set_pmd_at(dst, pmd, _PAGE_TABLE);
+    for (let i: u32 = 0; ok && i < 4; i++) {
+      const page = (pmd << 2) + i;
+      const e = pte_at(src, page);
+      if (e == 0) continue;
+      if (pte_present(e)) ok = copy_present_pte(dst, src, page, e);
+      else copy_nonpresent_pte(dst, src, page, e);
+    }
+  }
+  flush_tlb_mm(src);
+  return ok;
+}

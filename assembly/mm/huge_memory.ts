@@ -1,0 +1,179 @@
+// PMD (and DAX PUD) leaves: mm/huge_memory.c.
+import { count, N } from '../kernel/counters';
+import { K, knob } from '../kernel/knobs';
+import { P } from '../kernel/points';
+import { C, carried, cell, Column } from '../kernel/tables';
+import { at } from '../kernel/trace';
+import { HPAGE_PMD_NR, NR_MMS, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
+import { can_change_pte_writable } from './mprotect';
+import {
+  add_entire_mapcount, alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE, page_add_rmap, page_count, page_flags, PageAnonExclusive,
+  page_pins, PG_COMPOUND, put_page, set_page_dirty, set_page_flags, SetPageAnonExclusive, total_mapcount, ZERO_PFN,
+} from './page';
+import {
+  pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold, pte_mkwrite, pte_mkyoung, pte_pfn, pte_protnone, pte_uffd_wp, pte_write,
+  pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, _PAGE_ACCESSED, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE,
+  _PAGE_USER,
+} from './pgtable';
+import { page_map_swapcount } from './swapfile';
+import { flush_pmd_tlb_range } from './tlb';
+import { one_vma, pmd_vm_flags, VM_PAGE_PROT, VM_WRITE } from './vma';
+import { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_WRITE } from './vmf';
+
+export function do_huge_pmd_anonymous_page(mm: u32, pmd: u32, flags: u32, vma: u32): u32 {
+  if (!one_vma(pmd_vm_flags(mm, pmd))) return VM_FAULT_FALLBACK;
+  if (!(flags & FAULT_FLAG_WRITE)) {
+    at(P.HUGE_ZERO_PAGE);
+    set_pmd_at(mm, pmd, VM_PAGE_PROT | _PAGE_PSE | pfn_bits(HUGE_ZERO_PFN));
+    return 0;
+  }
+  return map_anon_thp(mm, pmd, vma);
+}
+function map_anon_thp(mm: u32, pmd: u32, vma: u32): u32 {
+  const head = alloc_thp();
+  if (head == NO_PAGE) {
+    at(P.THP_FALLBACK);
+    return VM_FAULT_FALLBACK;
+  }
+  at(P.HUGE_PMD_PAGE);
+  let entry = pte_mkdirty(VM_PAGE_PROT | _PAGE_PSE | pfn_bits(head));
+  if (vma & VM_WRITE) entry = pte_mkwrite(entry);
+  add_entire_mapcount(head, 1);
+  if (knob(K.REUSE_EXCLUSIVE)) SetPageAnonExclusive(head);
+  set_pmd_at(mm, pmd, entry);
+  return 0;
+}
+
+export function huge_pmd_set_accessed(mm: u32, pmd: u32, flags: u32, e: u64): void {
+  const entry = flags & FAULT_FLAG_WRITE ? pte_mkdirty(pte_mkyoung(e)) : pte_mkyoung(e);
+  if (entry != e) set_pmd_at(mm, pmd, entry);
+  else flush_pmd_tlb_range(mm, pmd);
+}
+
+/** Write-protect fault on a PMD leaf: reuse it, or split and let the PTE level copy. */
+export function do_huge_pmd_wp_page(mm: u32, page: u32, flags: u32, e: u64, vma: u32): u32 {
+  const pmd = page >> 2;
+  const head = pte_pfn(e);
+  const unshare = (flags & FAULT_FLAG_UNSHARE) != 0;
+  if (is_special_pfn(head)) {
+    if (knob(K.HUGE_ZERO_WRITE_ALLOCATES) && flags & FAULT_FLAG_WRITE && !unshare) {
+      const ret = map_anon_thp(mm, pmd, vma);
+      flush_pmd_tlb_range(mm, pmd);
+      if (!(ret & VM_FAULT_FALLBACK)) return VM_FAULT_WRITE;
+    }
+    at(P.HUGE_ZERO_SPLIT);
+    __split_huge_pmd(mm, pmd);
+    return VM_FAULT_FALLBACK;
+  }
+  if (huge_pmd_can_reuse(head)) {
+    if (unshare) {
+      at(P.PMD_UNSHARE_EXCLUSIVE);
+      return 0;
+    }
+    at(P.PMD_REUSE);
+    count(N.REUSES);
+    let entry = pte_mkdirty(pte_mkyoung(e));
+    if (vma & VM_WRITE) entry = pte_mkwrite(entry);
+    if (knob(K.WP_PMD_REUSE_KEEPS_WP) && pte_uffd_wp(e)) {
+      at(P.PMD_REUSE_KEEPS_WP);
+      entry = pte_wrprotect(entry);
+    }
+    set_pmd_at(mm, pmd, entry);
+    return VM_FAULT_WRITE;
+  }
+  at(P.PMD_WP_SPLIT);
+  __split_huge_pmd(mm, pmd);
+  return VM_FAULT_FALLBACK;
+}
+/** Ownership of a PMD-mapped THP: mapcount (to v5.17), references (v5.18), exclusive (v5.19). */
+function huge_pmd_can_reuse(head: u32): bool {
+  if (knob(K.REUSE_PMD_EXCLUSIVE)) {
+    if (PageAnonExclusive(head)) return true;
+    if (page_count(head) != 1) return false;
+    SetPageAnonExclusive(head);
+    return true;
+  }
+  if (knob(K.REUSE_PMD_PAGE_COUNT)) return page_count(head) == 1;
+  return page_map_swapcount(head) == 1;
+}
+
+export function do_huge_pmd_numa_page(mm: u32, pmd: u32, e: u64, vma: u32): u32 {
+  at(P.HUGE_NUMA_PAGE);
+  let entry = pte_mkyoung((e & ~(_PAGE_PROTNONE | _PAGE_RW)) | _PAGE_PRESENT | _PAGE_USER);
+  if (knob(K.NUMA_SAVES_WRITE) && pte_write(e)) entry = pte_mkwrite(entry);
+  else if (knob(K.NUMA_UPGRADES_WRITE) && can_change_pte_writable(vma, entry)) entry = pte_mkwrite(entry);
+  set_pmd_at(mm, pmd, entry);
+  return 0;
+}
+
+/** The PMD leaf becomes a table of four PTEs; the page stays compound. */
+export function __split_huge_pmd(mm: u32, pmd: u32): void {
+  const e = pmd_at(mm, pmd);
+  const head = pte_pfn(e);
+  count(N.SPLITS);
+  set_pmd_at(mm, pmd, _PAGE_TABLE);
+  flush_pmd_tlb_range(mm, pmd);
+  if (is_special_pfn(head)) {
+    at(P.SPLIT_HUGE_ZERO);
+    const entry = VM_PAGE_PROT | _PAGE_SPECIAL | pfn_bits(ZERO_PFN) | carried(C.SPLIT_ZERO, e);
+    for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) set_pte_at(mm, (pmd << 2) + i, entry);
+    return;
+  }
+  at(P.SPLIT_HUGE_PMD);
+  let bits = VM_PAGE_PROT | carried(C.SPLIT, e);
+  if (pte_write(e)) bits = pte_mkwrite(bits);
+  if (!(e & _PAGE_ACCESSED)) bits = pte_mkold(bits);
+  const dirty = pte_dirty(e);
+  if (dirty && knob(K.SPLIT_CARRIES_DIRTY)) bits = pte_mkdirty(bits);
+  const exclusive = PageAnonExclusive(head) && knob(cell(C.SPLIT, Column.EXCLUSIVE));
+  ClearPageAnonExclusive(head);
+  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
+    const f = head + i;
+    page_add_rmap(f);
+    if (dirty) set_page_dirty(f);
+    if (exclusive) SetPageAnonExclusive(f);
+    set_pte_at(mm, (pmd << 2) + i, bits | pfn_bits(f));
+  }
+  add_entire_mapcount(head, -1);
+  store<u8>(PG_REFS + (head as usize), page_count(head) + HPAGE_PMD_NR - 1);
+}
+
+/** A huge PUD is dropped; its pages fault in again below. */
+export function __split_huge_pud(mm: u32): void {
+  at(P.SPLIT_HUGE_PUD);
+  set_pud_at(mm, _PAGE_TABLE);
+  flush_pmd_tlb_range(mm, 0);
+  flush_pmd_tlb_range(mm, 1);
+}
+
+/** Splits what a change to the pages of `mask` would cut in two: a VMA boundary inside a huge leaf. */
+export function vma_adjust_trans_huge(mm: u32, mask: u32): void {
+  if (pud_at(mm) & _PAGE_PSE && mask != 0xff) __split_huge_pud(mm);
+  for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
+    const part = (mask >> (pmd << 2)) & 0xf;
+    if (part != 0 && part != 0xf && pmd_trans_huge(pmd_at(mm, pmd))) __split_huge_pmd(mm, pmd);
+  }
+}
+
+/** split_huge_page(): the folio becomes four pages. Fails if somebody but page tables refers to it. */
+export function split_huge_page(head: u32): bool {
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
+      const e = pmd_at(mm, pmd);
+      if (!pmd_none(e) && pmd_trans_huge(e) && pte_pfn(e) == head) __split_huge_pmd(mm, pmd);
+    }
+  }
+  if (page_pins(head) != 0 || page_count(head) != total_mapcount(head)) {
+    at(P.SPLIT_PAGE_BUSY);
+    return false;
+  }
+  at(P.SPLIT_PAGE);
+  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
+    const f = head + i;
+    set_page_flags(f, page_flags(f) & ~PG_COMPOUND);
+    // One reference of our own, so that a page nobody maps is freed by the put below.
+    store<u8>(PG_REFS + (f as usize), (load<u8>(PG_MAPCOUNT + (f as usize)) as u32) + 1);
+  }
+  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) put_page(head + i);
+  return true;
+}

@@ -1,0 +1,141 @@
+// change_protection (mm/mprotect.c): mprotect, NUMA hints and uffd write-protect share it.
+import { K, knob } from '../kernel/knobs';
+import { P } from '../kernel/points';
+import { at } from '../kernel/trace';
+import { NR_PMDS } from './layout';
+import { is_special_pfn, page_count, page_mapcount, PageAnonExclusive } from './page';
+import {
+  is_pte_marker, is_swap_pte, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkwrite, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp,
+  pte_write, pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
+} from './pgtable';
+import { __split_huge_pmd, vma_adjust_trans_huge } from './huge_memory';
+import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
+import { mm_uffd, set_vm_flags, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
+
+export const CP_MPROTECT: u32 = 0;
+export const CP_PROT_NUMA: u32 = 1;
+export const CP_UFFD_WP: u32 = 2;
+export const CP_UFFD_WP_RESOLVE: u32 = 3;
+
+/** May the present, accessible leaf `e` of a private VMA get the write bit without a fault? PTE and PMD alike. */
+export function can_change_pte_writable(vma: u32, e: u64): bool {
+  if (!(vma & VM_WRITE) || pte_protnone(e)) return false;
+  const tracking = knob(K.UPGRADE_HONOURS_SOFT_DIRTY) ? !(vma & VM_SOFTDIRTY) : (vma & VM_SOFTDIRTY) != 0;
+  if (tracking && !pte_soft_dirty(e)) return false;
+  if (vma & VM_UFFD_WP && pte_uffd_wp(e)) return false;
+  const f = pte_pfn(e);
+  return !is_special_pfn(f) && PageAnonExclusive(f);
+}
+
+/** New value of a present leaf. */
+function change_present(mode: u32, vma: u32, e: u64): u64 {
+  let entry = (e & ~(_PAGE_PROTNONE | _PAGE_RW)) | _PAGE_PRESENT | _PAGE_USER;
+  if (mode == CP_PROT_NUMA) {
+    entry = (e & ~(_PAGE_PRESENT | _PAGE_USER | _PAGE_RW)) | _PAGE_PROTNONE;
+    return knob(K.NUMA_SAVES_WRITE) && pte_write(e) ? pte_mkwrite(entry) : entry;
+  }
+  if (mode == CP_UFFD_WP) {
+    entry |= _PAGE_UFFD_WP;
+    return knob(K.MUTANT_WP_KEEPS_WRITE) && pte_write(e) ? pte_mkwrite(entry) : pte_wrprotect(entry);
+  }
+  let upgrade = knob(K.MPROTECT_UPGRADES_WRITE);
+  if (mode == CP_UFFD_WP_RESOLVE) {
+    entry &= ~_PAGE_UFFD_WP;
+    upgrade = knob(K.UNWP_UPGRADES_WRITE);
+  }
+  if (upgrade && can_change_pte_writable(vma, entry)) {
+    at(P.UPGRADE_WRITE);
+    entry = pte_mkwrite(entry);
+  }
+  return entry;
+}
+
+/** NUMA hinting leaves alone what it would only disturb. */
+function numa_skips_pte(e: u64): bool {
+  if (pte_protnone(e)) return true;
+  const f = pte_pfn(e);
+  if (is_special_pfn(f)) return true;
+  return knob(K.NUMA_SKIPS_BY_COUNT) ? page_count(f) != 1 : page_mapcount(f) != 1;
+}
+
+function change_pte(mm: u32, page: u32, mode: u32): void {
+  const e = pte_at(mm, page);
+  const vma = vm_flags(mm, page);
+  if (e == 0) {
+    if (mode == CP_UFFD_WP && mm_uffd(mm) & UFFD_WP_UNPOPULATED && !knob(K.MUTANT_WP_NO_MARKER)) {
+      at(P.WP_INSTALLS_MARKER);
+      set_pte_at(mm, page, make_pte_marker(PTE_MARKER_UFFD_WP));
+    }
+    return;
+  }
+  if (pte_present(e)) {
+    if (mode == CP_PROT_NUMA && numa_skips_pte(e)) return;
+    at(P.CHANGE_PRESENT);
+    const entry = change_present(mode, vma, e);
+    if (entry != e) {
+      set_pte_at(mm, page, entry);
+      flush_tlb_page(mm, page);
+    }
+    return;
+  }
+  if (is_pte_marker(e)) {
+    if (mode == CP_UFFD_WP_RESOLVE) set_pte_at(mm, page, 0);
+    return;
+  }
+  if (mode == CP_UFFD_WP && !knob(K.MUTANT_WP_SKIPS_SWAP)) {
+    at(P.WP_SWAP_ENTRY);
+    set_pte_at(mm, page, e | _PAGE_SWP_UFFD_WP);
+  } else if (mode == CP_UFFD_WP_RESOLVE) set_pte_at(mm, page, e & ~_PAGE_SWP_UFFD_WP);
+}
+
+function change_huge_pmd(mm: u32, pmd: u32, mode: u32, e: u64): void {
+  if (mode == CP_PROT_NUMA && (pte_protnone(e) || is_special_pfn(pte_pfn(e)))) return;
+  at(P.CHANGE_HUGE_PMD);
+  const entry = change_present(mode, vm_flags(mm, pmd << 2), e);
+  if (entry != e) {
+    set_pmd_at(mm, pmd, entry);
+    flush_pmd_tlb_range(mm, pmd);
+  }
+}
+
+/** Applies `mode` to the pages of `mask`; a huge leaf only partly covered is split first. */
+export function change_protection(mm: u32, mask: u32, mode: u32): void {
+  for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
+    const part = (mask >> (pmd << 2)) & 0xf;
+    if (part == 0) continue;
+    let e = pmd_at(mm, pmd);
+    if (pmd_none(e)) {
+      // change_pmd_prepare: markers need a page table.
+      if (mode != CP_UFFD_WP || !(mm_uffd(mm) & UFFD_WP_UNPOPULATED)) continue;
+      set_pmd_at(mm, pmd, _PAGE_TABLE);
+    } else if (pmd_trans_huge(e)) {
+      if (part == 0xf) {
+        change_huge_pmd(mm, pmd, mode, e);
+        continue;
+      }
+      __split_huge_pmd(mm, pmd);
+    }
+    for (let rest = part; rest != 0; rest &= rest - 1) change_pte(mm, (pmd << 2) + ctz(rest), mode);
+  }
+}
+
+/** mprotect to RW (write) or R: returns without effect on pages that have that protection already. */
+export function mprotect_fixup(mm: u32, mask: u32, write: bool): void {
+  let changed: u32 = 0;
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    if (((vm_flags(mm, page) & VM_WRITE) != 0) != write) changed |= 1 << page;
+  }
+  if (changed == 0) return;
+  at(write ? P.MPROTECT_RW : P.MPROTECT_R);
+  set_write(mm, changed, write);
+  change_protection(mm, changed, CP_MPROTECT);
+}
+function set_write(mm: u32, mask: u32, write: bool): void {
+  vma_adjust_trans_huge(mm, mask);
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    const flags = vm_flags(mm, page);
+    set_vm_flags(mm, page, write ? flags | VM_WRITE : flags & ~VM_WRITE);
+  }
+}

@@ -1,0 +1,97 @@
+// userfaultfd write-protect: registration, protection and its clean-up (fs/userfaultfd.c, mm/userfaultfd.c).
+// Waiting and waking of threads is the business of ops/exec.ts, which knows the threads.
+import { count, N } from '../kernel/counters';
+import { K, knob } from '../kernel/knobs';
+import { P } from '../kernel/points';
+import { Residency, T, transition } from '../kernel/tables';
+import { at } from '../kernel/trace';
+import { vma_adjust_trans_huge } from './huge_memory';
+import { change_protection, CP_UFFD_WP, CP_UFFD_WP_RESOLVE } from './mprotect';
+import { is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_present } from './pgtable';
+import { mm_uffd, set_mm_uffd, set_vm_flags, UFFD_OPEN, UFFD_WP_UNPOPULATED, vm_flags, VM_DAX, VM_READ, VM_UFFD_WP } from './vma';
+import { VM_FAULT_SLEEP } from './vmf';
+
+/** The fault becomes an event in the uffd's queue and the thread sleeps. */
+export function handle_userfault(): u32 {
+  count(N.EVENTS);
+  return VM_FAULT_SLEEP;
+}
+
+/** Pages of `mask` whose VMA flags have all of `wanted` and none of `unwanted`. */
+export function pages_with(mm: u32, mask: u32, wanted: u32, unwanted: u32): u32 {
+  let found: u32 = 0;
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    if ((vm_flags(mm, page) & (wanted | unwanted)) == wanted) found |= 1 << page;
+  }
+  return found;
+}
+
+/**
+ * UFFDIO_API (on first use) and UFFDIO_REGISTER for write-protect. `features`: UFFD_EVENT_FORK, UFFD_WP_UNPOPULATED.
+ * False: a page is unmapped or cannot be registered, or the kernel lacks a requested feature.
+ */
+export function userfaultfd_register(mm: u32, mask: u32, features: u32): bool {
+  if (pages_with(mm, mask, VM_READ, VM_DAX) != mask) return false;
+  if (!(mm_uffd(mm) & UFFD_OPEN)) {
+    if (features & UFFD_WP_UNPOPULATED && !knob(K.UFFD_WP_UNPOPULATED)) return false;
+    set_mm_uffd(mm, UFFD_OPEN | features);
+  }
+  at(P.UFFD_REGISTER);
+  vma_adjust_trans_huge(mm, mask);
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    set_vm_flags(mm, page, vm_flags(mm, page) | VM_UFFD_WP);
+  }
+  return true;
+}
+
+/** uffd-wp leaves the entries of `mask` where the transition's table row says so. */
+function clear_uffd_wp(mm: u32, mask: u32, row: u32): void {
+  let clear: u32 = 0;
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    const pmd = pmd_at(mm, page >> 2);
+    if (pmd_none(pmd)) continue;
+    const e = pmd_trans_huge(pmd) ? pmd : pte_at(mm, page);
+    const kind = pte_present(e) ? Residency.PRESENT : is_pte_marker(e) ? Residency.MARKER : Residency.SWAP;
+    if (e != 0 && knob(transition(row, kind))) clear |= 1 << page;
+  }
+  if (clear != 0) {
+    at(P.TRANSITION_CLEARS_WP);
+    change_protection(mm, clear, CP_UFFD_WP_RESOLVE);
+  }
+}
+function leave(mm: u32, mask: u32, row: u32): void {
+  vma_adjust_trans_huge(mm, mask);
+  clear_uffd_wp(mm, mask, row);
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    set_vm_flags(mm, page, vm_flags(mm, page) & ~VM_UFFD_WP);
+  }
+}
+
+/** UFFDIO_UNREGISTER. False: no uffd. */
+export function userfaultfd_unregister(mm: u32, mask: u32): bool {
+  if (!(mm_uffd(mm) & UFFD_OPEN)) return false;
+  at(P.UFFD_UNREGISTER);
+  leave(mm, pages_with(mm, mask, VM_UFFD_WP, 0), T.UNREGISTER);
+  return true;
+}
+
+/** The last reference to the uffd file goes. False: no uffd. */
+export function userfaultfd_release(mm: u32): bool {
+  if (!(mm_uffd(mm) & UFFD_OPEN)) return false;
+  at(P.UFFD_RELEASE);
+  leave(mm, pages_with(mm, 0xff, VM_UFFD_WP, 0), T.CLOSE);
+  set_mm_uffd(mm, 0);
+  return true;
+}
+
+/** UFFDIO_WRITEPROTECT over registered pages only; false and no effect otherwise. */
+export function mwriteprotect_range(mm: u32, mask: u32, protect: bool): bool {
+  if (!(mm_uffd(mm) & UFFD_OPEN) || pages_with(mm, mask, VM_UFFD_WP, 0) != mask) return false;
+  at(protect ? P.UFFD_WP : P.UFFD_UNWP);
+  change_protection(mm, mask, protect ? CP_UFFD_WP : CP_UFFD_WP_RESOLVE);
+  return true;
+}

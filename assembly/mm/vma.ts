@@ -1,0 +1,57 @@
+// VMAs as one word of flags per page: a VMA is a maximal run of pages with equal flags.
+import { MM_ALIVE, MM_UFFD, MM_VMA } from './layout';
+import { _PAGE_ACCESSED, _PAGE_NX, _PAGE_PRESENT, _PAGE_USER, mm_at } from './pgtable';
+
+export const VM_READ: u32 = 0x01;
+export const VM_WRITE: u32 = 0x02;
+export const VM_SHARED: u32 = 0x08;
+export const VM_MAYWRITE: u32 = 0x20;
+export const VM_UFFD_WP: u32 = 0x40;
+export const VM_HUGEPAGE: u32 = 0x80;
+/** Set = soft-dirty tracking is NOT active in this VMA. */
+export const VM_SOFTDIRTY: u32 = 0x100;
+/** A DAX-like file mapping: no struct pages of its own, mappable by a huge PUD. */
+export const VM_DAX: u32 = 0x200;
+
+/** mm->uffd: bit 0 open; features of UFFDIO_API from bit 1. */
+export const UFFD_OPEN: u32 = 1;
+export const UFFD_EVENT_FORK: u32 = 2;
+export const UFFD_WP_UNPOPULATED: u32 = 4;
+
+/** vm_page_prot of a private mapping: never the write bit. */
+export const VM_PAGE_PROT: u64 = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _PAGE_NX;
+
+// @ts-ignore: decorator
+@inline export function vm_flags(mm: u32, page: u32): u32 {
+  return load<u16>(mm_at(mm) + ((page as usize) << 1), MM_VMA);
+}
+// @ts-ignore: decorator
+@inline export function set_vm_flags(mm: u32, page: u32, flags: u32): void {
+  store<u16>(mm_at(mm) + ((page as usize) << 1), flags, MM_VMA);
+}
+/** VMA flags of the four pages of a PMD, one u64. */
+// @ts-ignore: decorator
+@inline export function pmd_vm_flags(mm: u32, pmd: u32): u64 {
+  return load<u64>(mm_at(mm) + ((pmd as usize) << 3), MM_VMA);
+}
+/** Do the four pages of the PMD lie in one VMA? */
+// @ts-ignore: decorator
+@inline export function one_vma(flags4: u64): bool {
+  return flags4 == (flags4 & 0xffff) * 0x0001000100010001;
+}
+// @ts-ignore: decorator
+@inline export function is_cow_mapping(flags: u32): bool {
+  return (flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+}
+// @ts-ignore: decorator
+@inline export function mm_alive(mm: u32): bool {
+  return load<u8>(mm_at(mm), MM_ALIVE) != 0;
+}
+// @ts-ignore: decorator
+@inline export function mm_uffd(mm: u32): u32 {
+  return load<u8>(mm_at(mm), MM_UFFD);
+}
+// @ts-ignore: decorator
+@inline export function set_mm_uffd(mm: u32, value: u32): void {
+  store<u8>(mm_at(mm), value, MM_UFFD);
+}

@@ -1,0 +1,308 @@
+// Executes one op word on the world: results in OP_RESULT and RESULTS, what was seen in the observation log.
+import { count, N } from '../kernel/counters';
+import { K, knob } from '../kernel/knobs';
+import { P } from '../kernel/points';
+import { at, traceOp } from '../kernel/trace';
+import { dup_mmap } from '../mm/fork';
+import { __split_huge_pmd } from '../mm/huge_memory';
+import {
+  FREE_MASK, HANDLE_SIZE, HANDLES, MAX_OPS, MM_ALIVE, MM_GEN, MM_HAS_PINNED, MM_SIZE, NR_FRAMES, NR_MMS, OBS_COUNT, OP_RESULT, PG_PINS, PRISTINE, PROGRAM, RESULTS, THREADS, VMF,
+  VMF_SIZE, WORLD, WORLD_SIZE, TOUCHED,
+} from '../mm/layout';
+import { pageout, unmap_region, zap_page_range } from '../mm/madvise';
+import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
+import { Obs, observe } from '../mm/observe';
+import { compound_head, is_special_pfn, page_version, put_page, set_page_dirty, set_page_version } from '../mm/page';
+import { mm_at, pmd_at, pmd_none, pmd_trans_huge } from '../mm/pgtable';
+import { swapoff } from '../mm/swapfile';
+import { clear_refs_write } from '../mm/task_mmu';
+import { flush_tlb_mm } from '../mm/tlb';
+import { mwriteprotect_range, pages_with, userfaultfd_register, userfaultfd_release, userfaultfd_unregister } from '../mm/userfaultfd';
+import {
+  mm_alive, mm_uffd, set_mm_uffd, set_vm_flags, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
+} from '../mm/vma';
+import { interleaved, setInterleaved, vmf_start } from '../mm/vmf';
+import {
+  arg_mask, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm,
+  op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT, R,
+} from './table';
+import { can_sleep, kill_sleepers, run_thread, set_now, wake_sleepers } from './threads';
+
+/** Builds the pristine world: process A with nothing mapped. Call once. */
+export function world_init(): void {
+  memory.fill(WORLD, 0, WORLD_SIZE);
+  store<u32>(FREE_MASK, ((1 << NR_FRAMES) - 1) as u32);
+  store<u8>(mm_at(0), 1, MM_ALIVE);
+  store<u8>(mm_at(0), 1, MM_GEN);
+  memory.copy(PRISTINE, WORLD, WORLD_SIZE);
+}
+// @ts-ignore: decorator
+@inline export function world_reset(): void {
+  memory.copy(WORLD, PRISTINE, WORLD_SIZE);
+  store<u32>(TOUCHED, 0);
+  store<u32>(OBS_COUNT, 0);
+}
+
+/** Flags an op takes, as a mask. */
+function op_flag_mask(code: u32): u32 {
+  switch (code) {
+    case Op.MMAP: return F_MMAP_THP | F_MMAP_DAX;
+    case Op.MPROTECT: return F_MPROTECT_RW;
+    case Op.UFFD_REG: return F_UFFD_EVENT_FORK | F_UFFD_WP_UNPOPULATED;
+    case Op.GUP: return 0xff;
+  }
+  return 0;
+}
+/** Is the word one that the table allows? Unused fields are ignored. */
+export function op_valid(word: u32): bool {
+  const code = op_code(word);
+  if (code >= Op.COUNT || op_mm(word) >= NR_MMS || op_page(word) >= PAGE_ARG_COUNT) return false;
+  const flags = op_flags(word);
+  if (flags & ~op_flag_mask(code)) return false;
+  switch (code) {
+    case Op.READ:
+    case Op.WRITE: return op_page(word) < 8;
+    case Op.GUP: return op_page(word) < 8 && (flags & (F_GUP_FAST | F_GUP_FAST_ONLY)) != (F_GUP_FAST | F_GUP_FAST_ONLY);
+    case Op.MMAP: return !(flags & F_MMAP_DAX) || (op_page(word) == PAGE_ARG_ALL && !(flags & F_MMAP_THP));
+    case Op.FORK: return op_y(word) < NR_MMS && op_y(word) != op_mm(word);
+  }
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline function done(index: u32): u32 {
+  observe(Obs.SYSCALL, 0, 0, 0, 0, index, 0);
+  return R.OK;
+}
+// @ts-ignore: decorator
+@inline function handle_at(h: u32): usize {
+  return HANDLES + (h as usize) * HANDLE_SIZE;
+}
+
+function op_mmap(mm: u32, mask: u32, flags: u32, index: u32): u32 {
+  if (pages_with(mm, mask, 0, VM_READ) != mask) return R.SKIP;
+  const extra: u32 = flags & F_MMAP_DAX ? VM_DAX : flags & F_MMAP_THP ? VM_HUGEPAGE : 0;
+  for (let rest = mask; rest != 0; rest &= rest - 1) set_vm_flags(mm, ctz(rest), VM_READ | VM_WRITE | VM_MAYWRITE | VM_SOFTDIRTY | extra);
+  return done(index);
+}
+function op_fork(mm: u32, child: u32, index: u32): u32 {
+  if (mm_alive(child)) return R.SKIP;
+  const at_child = mm_at(child);
+  const gen = load<u8>(at_child, MM_GEN);
+  memory.fill(at_child, 0, MM_SIZE);
+  store<u8>(at_child, gen + 1, MM_GEN);
+  store<u8>(at_child, 1, MM_ALIVE);
+  const uffd = mm_uffd(mm);
+  const inherit = (uffd & (UFFD_OPEN | UFFD_EVENT_FORK)) == (UFFD_OPEN | UFFD_EVENT_FORK);
+  if (inherit) set_mm_uffd(child, uffd);
+  if (!dup_mmap(child, mm, inherit)) {
+    at(P.FORK_FAILS);
+    exit_mmap(child);
+    return R.NOMEM;
+  }
+  return done(index);
+}
+function exit_mmap(mm: u32): void {
+  unmap_region(mm, 0xff);
+  flush_tlb_mm(mm);
+  kill_sleepers(mm);
+  set_mm_uffd(mm, 0);
+  store<u8>(mm_at(mm), 0, MM_HAS_PINNED);
+  store<u8>(mm_at(mm), 0, MM_ALIVE);
+}
+function op_put(h: u32, index: u32): u32 {
+  const handle = handle_at(h);
+  if (load<u8>(handle) == 0) return R.SKIP;
+  const f: u32 = load<u8>(handle, 3);
+  const flags: u32 = load<u16>(handle, 4);
+  store<u64>(handle, 0);
+  if (!is_special_pfn(f)) {
+    const pins = PG_PINS + (compound_head(f) as usize);
+    if (flags & F_GUP_PIN) store<u8>(pins, load<u8>(pins) - 1);
+    if (flags & F_GUP_WRITE) set_page_dirty(f);
+    put_page(f);
+  }
+  return done(index);
+}
+function op_hread(h: u32, index: u32): u32 {
+  const handle = handle_at(h);
+  if (load<u8>(handle) == 0) return R.SKIP;
+  observe(Obs.HREAD, 0, 0, h, page_version(load<u8>(handle, 3)), index, 0);
+  return R.OK;
+}
+function op_hwrite(h: u32, index: u32): u32 {
+  const handle = handle_at(h);
+  if (load<u8>(handle) == 0 || !((load<u16>(handle, 4) as u32) & F_GUP_WRITE)) return R.SKIP;
+  const f: u32 = load<u8>(handle, 3);
+  set_page_version(f, index + 1);
+  if (!is_special_pfn(f)) set_page_dirty(f);
+  observe(Obs.HWRITE, 0, 0, h, index + 1, index, 0);
+  return R.OK;
+}
+function op_thp_split(mm: u32, mask: u32, index: u32): u32 {
+  let split = false;
+  for (let pmd: u32 = 0; pmd < 2; pmd++) {
+    const e = pmd_at(mm, pmd);
+    if ((mask >> (pmd << 2)) & 0xf && !pmd_none(e) && pmd_trans_huge(e)) {
+      __split_huge_pmd(mm, pmd);
+      split = true;
+    }
+  }
+  return split ? done(index) : R.SKIP;
+}
+function op_uffd_reg(mm: u32, mask: u32, flags: u32, index: u32): u32 {
+  let features: u32 = flags & F_UFFD_EVENT_FORK ? UFFD_EVENT_FORK : 0;
+  if (flags & F_UFFD_WP_UNPOPULATED) features |= UFFD_WP_UNPOPULATED;
+  if (!userfaultfd_register(mm, mask, features)) return R.REFUSED;
+  const granted = mm_uffd(mm);
+  observe(Obs.SYSCALL, 0, 0, 0, 0, index, (granted & UFFD_WP_UNPOPULATED ? 1 : 0) | (granted & UFFD_EVENT_FORK ? 2 : 0));
+  return R.OK;
+}
+
+/** Wakes with a non-interleaved scheduler: a woken thread runs to its end inside the waking op. */
+function wake(mm: u32, mask: u32): void {
+  const mode = interleaved;
+  setInterleaved(false);
+  wake_sleepers(mm, mask, RESULTS);
+  setInterleaved(mode);
+}
+
+/** One op, to its end. Threads (read, write, gup) may return R.YIELD in interleaved mode. */
+function exec_op(word: u32, index: u32): u32 {
+  const code = op_code(word);
+  const mm = op_mm(word);
+  switch (code) {
+    case Op.SWAPOFF: return swapoff() ? done(index) : R.NOMEM;
+    case Op.HREAD: return op_hread(op_y(word), index);
+    case Op.HWRITE: return op_hwrite(op_y(word), index);
+    case Op.PUT: return op_put(op_y(word), index);
+  }
+  if (!mm_alive(mm)) return R.SKIP;
+  switch (code) {
+    case Op.READ:
+    case Op.WRITE:
+    case Op.GUP:
+      if (!can_sleep()) return R.SKIP;
+      vmf_start(word, index);
+      return run_thread();
+    case Op.FORK: return op_fork(mm, op_y(word), index);
+    case Op.EXIT:
+      exit_mmap(mm);
+      return done(index);
+    case Op.CLEAR_REFS:
+      clear_refs_write(mm);
+      return done(index);
+  }
+  const asked = arg_mask(op_page(word));
+  if (code == Op.MMAP) return op_mmap(mm, asked, op_flags(word), index);
+  if (code == Op.UFFD_CLOSE) {
+    if (!userfaultfd_release(mm)) return R.REFUSED;
+    done(index);
+    wake(mm, 0xff);
+    return R.OK;
+  }
+  const mask = pages_with(mm, asked, VM_READ, 0);
+  if (mask == 0) return R.SKIP;
+  switch (code) {
+    case Op.MUNMAP:
+      unmap_region(mm, mask);
+      return done(index);
+    case Op.MPROTECT:
+      mprotect_fixup(mm, mask, (op_flags(word) & F_MPROTECT_RW) != 0);
+      return done(index);
+    case Op.DONTNEED:
+      zap_page_range(mm, mask);
+      return done(index);
+    case Op.PAGEOUT:
+      for (let rest = mask; rest != 0; rest &= rest - 1) pageout(mm, ctz(rest));
+      return done(index);
+    case Op.NUMA_HINT:
+      change_protection(mm, pages_with(mm, mask, 0, VM_DAX), CP_PROT_NUMA);
+      return done(index);
+    case Op.THP_SPLIT: return op_thp_split(mm, mask, index);
+    case Op.UFFD_REG: return mask == asked ? op_uffd_reg(mm, mask, op_flags(word), index) : R.REFUSED;
+    case Op.UFFD_UNREG:
+      if (!userfaultfd_unregister(mm, mask)) return R.REFUSED;
+      done(index);
+      if (knob(K.UFFD_UNREGISTER_WAKES_WP)) wake(mm, mask);
+      return R.OK;
+    case Op.WP:
+    case Op.UNWP:
+      if (mask != asked || !mwriteprotect_range(mm, mask, code == Op.WP)) return R.REFUSED;
+      done(index);
+      if (code == Op.UNWP && !knob(K.MUTANT_UNWP_FORGETS_WAKE)) wake(mm, mask);
+      return R.OK;
+    case Op.WAKE:
+      if (!(mm_uffd(mm) & UFFD_OPEN)) return R.REFUSED;
+      done(index);
+      wake(mm, mask);
+      return R.OK;
+  }
+  return R.SKIP;
+}
+
+// ---- pairs
+
+function is_thread(word: u32): bool {
+  const code = op_code(word);
+  return code == Op.READ || code == Op.WRITE || code == Op.GUP;
+}
+// @ts-ignore: decorator
+@inline function thread_at(t: u32): usize {
+  return THREADS + (t as usize) * VMF_SIZE;
+}
+/** One section of thread t (op `word`), its locals swapped in and out. */
+function step_thread(t: u32, word: u32, index: u32, started: bool): u32 {
+  if (!is_thread(word)) {
+    setInterleaved(false);
+    const ret = exec_op(word, index);
+    setInterleaved(true);
+    return ret;
+  }
+  let ret: u32;
+  if (!started) ret = exec_op(word, index);
+  else {
+    memory.copy(VMF, thread_at(t), VMF_SIZE);
+    ret = run_thread();
+  }
+  memory.copy(thread_at(t), VMF, VMF_SIZE);
+  return ret;
+}
+/** Two ops at once: the schedule of the first word says who takes each step; when it is used up, first come first served. */
+function exec_pair(first: u32, second: u32, index: u32): void {
+  const schedule = first >> OP_SCHEDULE_SHIFT;
+  let running: u32 = 3;
+  let started: u32 = 0;
+  setInterleaved(true);
+  for (let k: u32 = 0; running != 0; k++) {
+    let t = k < OP_SCHEDULE_BITS ? (schedule >> k) & 1 : 0;
+    if (!((running >> t) & 1)) t ^= 1;
+    const word = t ? second : first;
+    const ret = step_thread(t, word, index + t, ((started >> t) & 1) != 0);
+    started |= 1 << t;
+    if (ret == R.YIELD) continue;
+    running &= ~(1 << t);
+    store<u8>(RESULTS + ((index + t) as usize), ret);
+  }
+  setInterleaved(false);
+}
+
+/** Executes op `index` of an n-op program, or the pair that starts there. Returns the number of op words used. */
+export function exec_step(index: u32, n: u32): u32 {
+  const word = load<u32>(PROGRAM + ((index as usize) << 2));
+  store<u32>(OBS_COUNT, 0);
+  set_now(index);
+  traceOp(index);
+  count(N.OPS);
+  if (word & OP_PAIR && index + 1 < n && index + 1 < MAX_OPS && is_thread(word)) {
+    count(N.OPS);
+    exec_pair(word, load<u32>(PROGRAM + ((index as usize) << 2), 4), index);
+    store<u32>(OP_RESULT, load<u8>(RESULTS + (index as usize)));
+    return 2;
+  }
+  const ret = exec_op(word, index);
+  if (ret == R.SKIP) count(N.SKIPPED);
+  store<u8>(RESULTS + (index as usize), ret);
+  store<u32>(OP_RESULT, ret);
+  return 1;
+}
