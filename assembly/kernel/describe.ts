@@ -1,5 +1,9 @@
 // The module describes itself: TypeScript has no list of names of its own.
 import * as L from '../mm/layout';
+import * as PG from '../mm/page';
+import * as PT from '../mm/pgtable';
+import * as T from '../mm/tlb';
+import * as V from '../mm/vma';
 import { opRow, Op } from '../ops/table';
 import { I, invariantRow } from '../oracle/invariants';
 import { counterRow, N } from './counters';
@@ -35,8 +39,8 @@ export function describe(section: u32, index: u32): string {
   return "";
 }
 
-const LAYOUT_COUNT: u32 = 57;
-function row(name: string, value: usize): string {
+const LAYOUT_COUNT: u32 = 90;
+function row(name: string, value: u64): string {
   return name + "\t" + value.toString();
 }
 function layoutRow(index: u32): string {
@@ -98,6 +102,39 @@ function layoutRow(index: u32): string {
     case 54: return row("TRACE", L.TRACE);
     case 55: return row("TRACE_MAX", L.TRACE_MAX);
     case 56: return row("FUZZ_AREA", L.FUZZ_AREA);
+    case 57: return row("_PAGE_PRESENT", PT._PAGE_PRESENT);
+    case 58: return row("_PAGE_RW", PT._PAGE_RW);
+    case 59: return row("_PAGE_ACCESSED", PT._PAGE_ACCESSED);
+    case 60: return row("_PAGE_DIRTY", PT._PAGE_DIRTY);
+    case 61: return row("_PAGE_PSE", PT._PAGE_PSE);
+    case 62: return row("_PAGE_PROTNONE", PT._PAGE_PROTNONE);
+    case 63: return row("_PAGE_SPECIAL", PT._PAGE_SPECIAL);
+    case 64: return row("_PAGE_UFFD_WP", PT._PAGE_UFFD_WP);
+    case 65: return row("_PAGE_SOFT_DIRTY", PT._PAGE_SOFT_DIRTY);
+    case 66: return row("_PAGE_SWP_SOFT_DIRTY", PT._PAGE_SWP_SOFT_DIRTY);
+    case 67: return row("_PAGE_SWP_UFFD_WP", PT._PAGE_SWP_UFFD_WP);
+    case 68: return row("_PAGE_SWP_EXCLUSIVE", PT._PAGE_SWP_EXCLUSIVE);
+    case 69: return row("SWP_TYPE_MARKER", PT.SWP_TYPE_MARKER);
+    case 70: return row("PTE_MARKER_UFFD_WP", PT.PTE_MARKER_UFFD_WP);
+    case 71: return row("VM_READ", V.VM_READ);
+    case 72: return row("VM_WRITE", V.VM_WRITE);
+    case 73: return row("VM_UFFD_WP", V.VM_UFFD_WP);
+    case 74: return row("VM_HUGEPAGE", V.VM_HUGEPAGE);
+    case 75: return row("VM_SOFTDIRTY", V.VM_SOFTDIRTY);
+    case 76: return row("VM_DAX", V.VM_DAX);
+    case 77: return row("UFFD_OPEN", V.UFFD_OPEN);
+    case 78: return row("UFFD_EVENT_FORK", V.UFFD_EVENT_FORK);
+    case 79: return row("UFFD_WP_UNPOPULATED", V.UFFD_WP_UNPOPULATED);
+    case 80: return row("PG_ANON", PG.PG_ANON);
+    case 81: return row("PG_EXCLUSIVE", PG.PG_EXCLUSIVE);
+    case 82: return row("PG_DIRTY", PG.PG_DIRTY);
+    case 83: return row("PG_COMPOUND", PG.PG_COMPOUND);
+    case 84: return row("ZERO_PFN", PG.ZERO_PFN);
+    case 85: return row("DAX_PFN", PG.DAX_PFN);
+    case 86: return row("HUGE_ZERO_PFN", PG.HUGE_ZERO_PFN);
+    case 87: return row("TLB_VALID", T.TLB_VALID);
+    case 88: return row("TLB_WRITE", T.TLB_WRITE);
+    case 89: return row("TLB_FRAME", T.TLB_FRAME);
   }
   return "";
 }
