@@ -1,0 +1,164 @@
+// Draws the ops of a program, one at a time and between the ops' runs, so that an op can fit the state it will meet.
+// The words drawn are the program: running them again needs no generator.
+import { HANDLE_SIZE, HANDLES, MM_ALIVE, MM_SIZE, SLEEPER_SIZE, SLEEPERS, WORLD } from '../mm/layout';
+import {
+  F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT, PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0,
+} from '../ops/table';
+import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
+import {
+  HABIT_DAX, HABIT_LONG, HABIT_THP, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS, MIX_PMD, MIX_SECOND, MIX_THREAD2,
+} from './mixes';
+import { below, draw, seed_stream, shard_key } from './rng';
+
+// Sets of op codes, bit = code.
+export const ONE_PAGE: u32 = (1 << Op.READ) | (1 << Op.WRITE) | (1 << Op.GUP);
+export const RANGE: u32 = (1 << Op.MMAP) | (1 << Op.MUNMAP) | (1 << Op.MPROTECT) | (1 << Op.DONTNEED) | (1 << Op.PAGEOUT) | (1 << Op.NUMA_HINT) |
+  (1 << Op.THP_SPLIT) | (1 << Op.UFFD_REG) | (1 << Op.UFFD_UNREG) | (1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.WAKE);
+const NEEDS_UFFD: u32 = (1 << Op.UFFD_UNREG) | (1 << Op.UFFD_CLOSE) | (1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.WAKE);
+const NEEDS_HANDLE: u32 = (1 << Op.HREAD) | (1 << Op.HWRITE) | (1 << Op.PUT);
+export const NO_MM: u32 = NEEDS_HANDLE | (1 << Op.SWAPOFF);
+/** Only these run on a CPU of their own and can be the first of a concurrent pair. */
+export const ACCESSES: u32 = ONE_PAGE;
+
+const ONES: u64 = 0x1111111111111111;
+let key: u64 = 0;
+let random: bool = false;
+let mix: usize = MIXES;
+let one_page: u64 = 0;
+let some_pages: u64 = 0;
+let thread2: u32 = 0;
+let pairs: u32 = 0;
+let hot: u32 = 0;
+
+/** Draws the mixes of a shard and chooses how its programs are made. */
+export function generate_begin(seed: u64, shard: u32, strategy: u32): void {
+  key = shard_key(seed, shard);
+  random = strategy == Strategy.RANDOM;
+  make_mixes(key);
+  for (let set: u32 = 0; set < 16; set++) {
+    // Of the empty set anything may come: the executor skips what cannot be.
+    const members = set & 7 ? set & 7 : 7;
+    for (let i: u32 = 0; i < 16; i++) store<u8>(PICK_MM + (((set & 7) << 4) + i), member(members, i));
+    for (let i: u32 = 0; i < 4; i++) store<u8>(PICK_HANDLE + ((set << 2) + i), member(set ? set : 15, i));
+  }
+}
+/** The (i modulo size)-th member of a set of bits. */
+function member(set: u32, i: u32): u32 {
+  let rest = set;
+  for (let skip = i % popcnt(set); skip != 0; skip--) rest &= rest - 1;
+  return ctz(rest);
+}
+
+/** Page argument of hot page `page` repeated in all nibbles, with the second hot page where the mix wants it. */
+function use_pages(page: u32): void {
+  hot = page;
+  const r = draw();
+  const near = r & 3 ? page ^ 1 : (page + 3) & 7;
+  const other = (((near ^ page) as u64) * ONES) & load<u64>(mix, MIX_SECOND);
+  const mine = ((page as u64) * ONES) ^ other;
+  // Two of the sixteen draws go anywhere.
+  one_page = (mine & 0x00ffffffffffffff) | (((r >> 8) & 0x77) << 56);
+  const pmd = load<u64>(mix, MIX_PMD);
+  const all = load<u64>(mix, MIX_ALL);
+  const pmds = ((PAGE_ARG_PMD0 + (page >> 2)) as u64) * ONES;
+  some_pages = (mine & ~(pmd | all)) | (pmds & pmd) | ((PAGE_ARG_ALL as u64) * ONES & all);
+}
+
+/** Starts the stream of program `index`. Returns its first draw, free for the caller. */
+export function program_begin(index: u32): u64 {
+  seed_stream(key, index);
+  const r = draw();
+  mix = MIXES + (((r >> 56) % NR_MIXES) as usize) * MIX_SIZE;
+  thread2 = load<u16>(mix, MIX_THREAD2);
+  pairs = load<u32>(mix, MIX_PAIRS);
+  use_pages(((r >> 53) & 7) as u32);
+  return r;
+}
+/** Takes the pages of another program as the hot ones. */
+export function program_pages(page: u32): void {
+  use_pages(page);
+}
+/** How many ops a program of this mix shall have. */
+export function program_length(r: u64): u32 {
+  const n = below(r, 29) + 12;
+  return load<u8>(mix, MIX_HABITS) & HABIT_LONG ? n + below(r >> 16, 25) : n;
+}
+
+/** The first op maps something of A. */
+export function draw_first(): u32 {
+  const r = draw();
+  if (random) return op_word(Op.MMAP, 0, below(r, PAGE_ARG_COUNT), 0, ((r >> 32) & 1) as u32);
+  const habits: u32 = load<u8>(mix, MIX_HABITS);
+  if (habits & HABIT_DAX) return op_word(Op.MMAP, 0, PAGE_ARG_ALL, 0, F_MMAP_DAX);
+  const pmd = PAGE_ARG_PMD0 + (hot >> 2);
+  if (habits & HABIT_THP) return op_word(Op.MMAP, 0, r & 3 ? pmd : PAGE_ARG_ALL, 0, load<u16>(mix + (Op.MMAP << 3), MIX_FLAGS));
+  const alone = load<u64>(mix, MIX_SECOND) == 0;
+  return op_word(Op.MMAP, 0, r & 3 ? (alone ? hot : pmd) : PAGE_ARG_ALL, 0, 0);
+}
+
+/** An op for the state as it is now; 0xffffffff if no process lives. `second`: it will run as the other half of a pair. */
+export function draw_op(second: bool): u32 {
+  if (random) return draw_uniform(second);
+  const r = draw();
+  const a = load<u32>(WORLD, MM_ALIVE);
+  const b = load<u32>(WORLD + MM_SIZE, MM_ALIVE);
+  const c = load<u32>(WORLD + 2 * MM_SIZE, MM_ALIVE);
+  const alive = (a & 1) | ((b & 1) << 1) | ((c & 1) << 2);
+  if (alive == 0) return 0xffffffff;
+  const uffd = ((a >> 24) & 1) | ((b >> 23) & 2) | ((c >> 22) & 4);
+  const used = (load<u8>(HANDLES) as u32) | ((load<u8>(HANDLES + HANDLE_SIZE) as u32) << 1) |
+    ((load<u8>(HANDLES + 2 * HANDLE_SIZE) as u32) << 2) | ((load<u8>(HANDLES + 3 * HANDLE_SIZE) as u32) << 3);
+  const asleep: u32 = (load<u8>(SLEEPERS, 4) | load<u8>(SLEEPERS + SLEEPER_SIZE, 4) | load<u8>(SLEEPERS + 2 * SLEEPER_SIZE, 4) |
+    load<u8>(SLEEPERS + 3 * SLEEPER_SIZE, 4)) & 1;
+  const context = (used ? 1 : 0) + (uffd ? 2 + 2 * asleep : 0);
+
+  const drawn: u32 = load<u8>(mix + (((context as usize) << 6) | ((r & 63) as usize)));
+  const impossible: u32 = ((alive == 7 ? 1 : 0) << Op.FORK) | ((used == 15 ? 1 : 0) << Op.GUP) | ((alive & (alive - 1) ? 0 : 1) << Op.EXIT);
+  const op = (impossible >> drawn) & 1 ? Op.WRITE : drawn;
+  const is: u32 = 1 << op;
+
+  const set = is & NEEDS_UFFD ? uffd : alive;
+  const mm: u32 = is & NO_MM ? 0 : load<u8>(PICK_MM + ((set << 4) | (((r >> 6) as u32) & 15)));
+  const nibble = (r >> 10) & 15;
+  const pages = is & RANGE ? some_pages : one_page;
+  const page = is & (RANGE | ONE_PAGE) ? ((pages >> (nibble << 2)) as u32) & 15 : 0;
+  const dead: u32 = load<u8>(PICK_MM + (((~alive & 7) << 4) | (((r >> 14) as u32) & 15)));
+  const handle: u32 = load<u8>(PICK_HANDLE + ((used << 2) | (((r >> 14) as u32) & 3)));
+  const y = is & NEEDS_HANDLE ? handle : op == Op.GUP ? ctz(~used) : op == Op.FORK ? dead : 0;
+  const flavour = ((r >> 18) as u32) & 15;
+  const flags: u32 = load<u16>(mix + (op == Op.GUP ? MIX_GUP + (flavour << 1) : MIX_FLAGS + ((op << 3) | ((flavour & 3) << 1))));
+  const dax = op == Op.MMAP && (flags & F_MMAP_DAX) != 0;
+  const word = op_word(op, mm, dax ? PAGE_ARG_ALL : page, y, flags) | (is & ACCESSES ? ((thread2 >> (((r >> 22) as u32) & 15)) & 1) << 14 : 0);
+  if (second || !(is & ACCESSES) || !((pairs >> (((r >> 26) as u32) & 31)) & 1)) return word;
+  return word | OP_PAIR | (((r >> 32) as u32) << OP_SCHEDULE_SHIFT);
+}
+
+/** Uniform over ops and arguments, blind to the state. */
+function draw_uniform(second: bool): u32 {
+  const r = draw();
+  const s = draw();
+  const op = below(r, Op.COUNT);
+  const is: u32 = 1 << op;
+  const mm = is & NO_MM ? 0 : below(s, 3);
+  const page = is & RANGE ? below(r >> 32, PAGE_ARG_COUNT) : is & ONE_PAGE ? ((r >> 60) as u32) & 7 : 0;
+  const y = op == Op.FORK ? (mm + 1 + (((s >> 16) & 1) as u32)) % 3 : op == Op.GUP || is & NEEDS_HANDLE ? ((s >> 60) as u32) & 3 : 0;
+  const bits = ((s >> 40) & 0xff) as u32;
+  const thread = is & ACCESSES ? (((s >> 50) & 1) as u32) << 14 : 0;
+  const flags = uniform_flags(op, bits);
+  const dax = op == Op.MMAP && (flags & F_MMAP_DAX) != 0;
+  const word = op_word(op, mm, dax ? PAGE_ARG_ALL : page, y, flags) | thread;
+  if (second || !(is & ACCESSES) || (s >> 51) & 15) return word;
+  return word | OP_PAIR | (((s >> 32) as u32) << OP_SCHEDULE_SHIFT);
+}
+function uniform_flags(op: u32, bits: u32): u32 {
+  switch (op) {
+    case Op.MMAP: return bits & 15 ? bits >> 7 : F_MMAP_DAX;
+    case Op.MPROTECT: return bits & 1;
+    case Op.UFFD_REG: return bits & 3;
+    case Op.GUP: {
+      const both = F_GUP_FAST | F_GUP_FAST_ONLY;
+      return (bits & both) == both ? bits & ~both : bits;
+    }
+  }
+  return 0;
+}
