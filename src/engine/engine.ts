@@ -68,9 +68,9 @@ export class Engine {
     trapped(() => this.module.begin_program());
   }
 
-  /** Runs op `index`, or the pair that begins there; returns how many ops that were. */
-  step(index: number): number {
-    const consumed = trapped(() => this.module.step_program(index));
+  /** Runs op `index` of `n`, or the pair that begins there, and judges it; returns how many ops that were. */
+  step(index: number, n: number): number {
+    const consumed = trapped(() => this.module.step_program(index, n));
     if (consumed === 0) throw new UsageError(`the engine refuses op ${index + 1}`);
     return consumed;
   }

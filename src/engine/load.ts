@@ -12,7 +12,7 @@ export interface EngineExports extends Record<string, unknown> {
   configure(): void;
   run_program(n: number): number;
   begin_program(): void;
-  step_program(index: number): number;
+  step_program(index: number, n: number): number;
   finish_program(n: number): number;
   set_judges(mode: number): void;
   set_tracing(on: number): void;

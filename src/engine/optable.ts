@@ -55,33 +55,44 @@ function parseGroup(text: string): FlagGroup {
   return { choices, mask: choices.reduce((mask, { value }) => mask | value, 0) };
 }
 
-/** Why `word` is no operation, or undefined if it is one. */
+/** The text of the choice that holds in `group`; undefined if the table allows no such value. */
+export function choiceOf(group: FlagGroup, flags: number): string | undefined {
+  return group.choices.find(({ value }) => value === (flags & group.mask))?.text;
+}
+
+/** Why `word` is no operation, or undefined if it is one. Says the same as op_valid of assembly/ops/exec.ts. */
 export function wordError(ops: readonly OpInfo[], word: number): string | undefined {
   const fields = decodeOp(word);
   const op = ops[fields.code];
   if (!op) return `no operation has code ${fields.code}`;
-  if (op.takesMm && fields.mm >= MM_NAMES.length) return `${op.name}: no process ${fields.mm}`;
-  if (op.takesY === 'mm' && fields.y >= MM_NAMES.length) return `${op.name}: no process ${fields.y}`;
-  if (op.pages && fields.page >= (op.pages === 'P' ? PAGE_COUNT : PAGE_NAMES.length))
+  if (fields.mm >= MM_NAMES.length) return `${op.name}: no process ${fields.mm}`;
+  if (fields.page >= (op.pages === 'P' ? PAGE_COUNT : PAGE_NAMES.length))
     return `${op.name}: no page argument ${fields.page}`;
-  for (const { choices, mask } of op.groups) {
-    if (!choices.some(({ value }) => value === (fields.flags & mask)))
-      return `${op.name}: no flags ${fields.flags & mask}`;
+  if (op.takesY === 'mm') {
+    if (fields.y >= MM_NAMES.length) return `${op.name}: no process ${fields.y}`;
+    if (fields.y === fields.mm) return `${op.name}: ${MM_NAMES[fields.mm]} cannot become itself`;
+  }
+  const rest = op.groups.reduce((flags, { mask }) => flags & ~mask, fields.flags);
+  if (rest !== 0) return `${op.name}: no flags ${rest}`;
+  const chosen = op.groups.map((group) => choiceOf(group, fields.flags));
+  if (chosen.includes(undefined)) return `${op.name}: flags ${fields.flags} exclude each other`;
+  if (chosen.includes('dax')) {
+    if (PAGE_NAMES[fields.page] !== 'p0..p7') return `${op.name}: dax maps the whole range p0..p7`;
+    if (chosen.includes('thp')) return `${op.name}: dax and thp exclude each other`;
   }
   return undefined;
 }
 
 /** The op with every field that it does not use set to zero; `second` = it is the other half of a pair. */
 function canonicalOp(op: OpInfo, fields: OpFields, last: boolean, second: boolean): OpFields {
-  const flagMask = op.groups.reduce((mask, group) => mask | group.mask, 0);
-  const pair = fields.pair && !last && !second;
+  const pair = fields.pair && op.takesThread && !last && !second;
   return {
     code: fields.code,
     mm: op.takesMm ? fields.mm : 0,
     page: op.pages ? fields.page : 0,
     y: op.takesY ? fields.y : 0,
     cpu: op.takesThread ? fields.cpu : 0,
-    flags: fields.flags & flagMask,
+    flags: fields.flags,
     pair,
     schedule: pair ? fields.schedule : 0,
   };

@@ -57,6 +57,19 @@ export function decodeOp(word: number): OpFields {
   };
 }
 
+/** Results of an op, index = code (R of assembly/ops/table.ts). */
+export const RESULT_NAMES: readonly string[] = [
+  'ok',
+  'sleeps',
+  'not applicable',
+  'fault',
+  'no memory',
+  'refused',
+  'yields',
+  'livelock',
+];
+export const RESULT = { OK: 0, SLEEP: 1, SKIP: 2, FAULT: 3, NOMEM: 4, REFUSED: 5, LIVELOCK: 7 } as const;
+
 /** Pages of a page argument, ascending. */
 export function pagesOf(page: number): readonly number[] {
   if (page < PAGE_COUNT) return [page];

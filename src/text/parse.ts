@@ -4,7 +4,7 @@
 // Two threads at once: `[write A.1 p0 || write A.2 p0]@121221`, the digits saying which of the two steps at each choice
 // (missing ones are 1). Accepted and dropped, as people write them: `mmap ... private`, `gup ... slow`, the value of a
 // store (`write A p0 5`; every store writes a value of its own anyway), a thread where the op does not care.
-import { canonical, type FlagChoice, type FlagGroup, type OpInfo } from '../engine/optable.js';
+import { canonical, choiceOf, type FlagChoice, type FlagGroup, type OpInfo, wordError } from '../engine/optable.js';
 import {
   encodeOp,
   HANDLE_COUNT,
@@ -63,7 +63,12 @@ class Parser {
   }
 
   #pair(): number[] {
+    const start = this.#peek();
     const first = this.#op();
+    if (!this.#ops[first.code]!.takesThread) {
+      const threads = this.#ops.filter(({ takesThread }) => takesThread).map(({ name }) => name);
+      this.#fail(start, `the first of two concurrent operations must be one of ${threads.join(', ')}`);
+    }
     this.#need('||');
     const second = this.#op();
     this.#need(']');
@@ -108,6 +113,8 @@ class Parser {
     const page = op.pages ? this.#page(op) : undefined;
     fields.flags = this.#flags(op);
     fields.page = page ?? this.#pageOfFlags(op, fields.flags);
+    const error = wordError(this.#ops, encodeOp(fields));
+    if (error !== undefined) this.#fail(token, error);
     return fields;
   }
 
@@ -151,9 +158,8 @@ class Parser {
 
   #pageOfFlags(op: OpInfo, flags: number): number {
     if (op.pages === undefined) return 0;
-    for (const { choices, mask } of op.groups) {
-      const said = choices.find(({ value }) => value === (flags & mask));
-      const pages = DEFAULT_PAGES[said?.text ?? ''];
+    for (const group of op.groups) {
+      const pages = DEFAULT_PAGES[choiceOf(group, flags) ?? ''];
       if (pages !== undefined) return PAGE_NAMES.indexOf(pages);
     }
     this.#expected(`a page or a range for ${op.name}`, this.#peek(), PAGE_NAMES);

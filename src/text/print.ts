@@ -1,5 +1,5 @@
 // Op words -> the one-line program text that `parseProgram` reads.
-import { canonical, type OpInfo, wordError } from '../engine/optable.js';
+import { canonical, choiceOf, type OpInfo, wordError } from '../engine/optable.js';
 import { decodeOp, MM_NAMES, PAGE_NAMES, SCHEDULE_BITS } from '../engine/opword.js';
 
 /** Name of a handle: plain `h` in a program that has only h0. */
@@ -24,8 +24,8 @@ export function printOp(word: number, ops: readonly OpInfo[], handle: HandleName
   const grants = op.shape.startsWith('h=');
   if (op.takesY === 'handle' && !grants) parts.push(handle(fields.y));
   if (op.pages) parts.push(PAGE_NAMES[fields.page]!);
-  for (const { choices, mask } of op.groups) {
-    const text = choices.find(({ value }) => value === (fields.flags & mask))?.text;
+  for (const group of op.groups) {
+    const text = choiceOf(group, fields.flags);
     if (text) parts.push(text);
   }
   return (grants ? `${handle(fields.y)}=` : '') + parts.join(' ');
