@@ -1,16 +1,16 @@
 // The judges at work: after each op its observations and the leaves it wrote, at the end the whole world.
-import { HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_SLEEPERS, OBS_COUNT, PROGRAM, SLEEPER_SIZE, SLEEPERS, TOUCHED } from '../mm/layout';
+import { HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_SLEEPERS, OBS_COUNT, PROGRAM, RESULTS, SLEEPER_SIZE, SLEEPERS, TOUCHED } from '../mm/layout';
 import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
-import { is_special_pfn, page_version } from '../mm/page';
+import { page_version } from '../mm/page';
 import { pmd_at, pmd_trans_huge, pud_at } from '../mm/pgtable';
 import {
-  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR,
+  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, R,
 } from '../ops/table';
 import { check_counts, check_page_bugs } from './accounting';
 import { hread } from './handles';
 import { I } from './invariants';
 import { DIRTY, has, held, life, MAPPED, mask, promises_reset, WP_YES } from './promises';
-import { observed, read } from './reference';
+import { fork_failed, observed, read } from './reference';
 import { clearViolations, NONE, setViolationOp, violate } from './report';
 import {
   carries_uffd_wp, check_leaf, check_pinned, check_tlb, contents, fast_gup_must_find, leaf_of, reports_soft_dirty, residency,
@@ -33,6 +33,8 @@ export function judge_reset(): void {
 export function judge_step(index: u32): void {
   if (mode == 0) return;
   setViolationOp(index);
+  note_failed_fork(index);
+  if ((load<u32>(PROGRAM + ((index as usize) << 2)) & OP_PAIR) != 0) note_failed_fork(index + 1);
   const n = load<u32>(OBS_COUNT);
   for (let i: u32 = 0; i < n; i++) {
     const o = obs_at(i);
@@ -127,8 +129,16 @@ function check_world(): void {
   for (let m = held(); m != 0; m &= m - 1) {
     const h = ctz(m);
     const f: u32 = load<u8>(HANDLES + (h as usize) * HANDLE_SIZE, 3);
-    hread(h, is_special_pfn(f) ? 0 : page_version(f));
+    hread(h, page_version(f));
   }
+}
+
+/** Only the op's result tells of a fork that failed midway. */
+// @ts-ignore: decorator
+@inline function note_failed_fork(index: u32): void {
+  if (load<u8>(RESULTS + (index as usize)) != R.NOMEM) return;
+  const word = load<u32>(PROGRAM + ((index as usize) << 2));
+  if (op_code(word) == Op.FORK) fork_failed(op_mm(word));
 }
 
 /** Ops that owe a wake-up to whoever sleeps in their range. */
@@ -139,7 +149,8 @@ function check_world(): void {
 /** I9: a thread that fell asleep before this op still does. detail 1: nobody will wake it. */
 function check_sleepers(word: u32, index: u32): void {
   const mm = op_mm(word);
-  const pages: u32 = op_code(word) == Op.UFFD_CLOSE ? 0xff : arg_mask(op_page(word));
+  const range: u32 = op_code(word) == Op.UFFD_CLOSE ? 0xff : arg_mask(op_page(word));
+  const pages = range & mask(mm, MAPPED);
   for (let i: u32 = 0; i < NR_SLEEPERS; i++) {
     const sleeper = SLEEPERS + (i as usize) * SLEEPER_SIZE;
     if (load<u8>(sleeper, 4) == 0 || (load<u8>(sleeper, 6) as u32) >= index) continue;

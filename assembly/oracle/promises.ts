@@ -38,11 +38,10 @@ export const DAX: usize = 18;
 
 /** Number of this life of the mm id; 0 = no such process. */
 const LIFE: usize = 16;
-/** The uffd: 0 = none, else UFFD_* of this file. */
+/** Features of the uffd: UFFD_* of this file. */
 const UFFD: usize = 17;
-export const UFFD_OPEN: u32 = 1;
-export const UFFD_FORKS: u32 = 2;
-export const UFFD_UNPOPULATED: u32 = 4;
+export const UFFD_FORKS: u32 = 1;
+export const UFFD_UNPOPULATED: u32 = 2;
 
 /** A promised version that is not judged until the next store or zap. */
 export const WILD: u32 = 0xff;

@@ -2,19 +2,19 @@
 // Observations go in, violations come out. It shares no code and no knob with mm/.
 import {
   add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, foreign, has, held, life, MAPPED, mask, promise, promised,
-  promise_zeroes, REGISTERED, release, set_mask, set_uffd, SHARED, sign, tick, TRACKING, uffd, UFFD_FORKS, UFFD_OPEN,
-  UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE,
+  promise_zeroes, REGISTERED, release, set_mask, set_uffd, SHARED, sign, tick, TRACKING, uffd, UFFD_FORKS, UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE,
 } from './promises';
-import { detach, granted, hread, hwrite, owner_forks } from './handles';
+import { detach, granted, hread, hwrite, owner_forks, pinned } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
 import {
-  arg_mask, F_MMAP_DAX, F_MPROTECT_RW, F_UFFD_EVENT_FORK, Op, op_code, op_flags, op_mm, op_page, op_y,
+  arg_mask, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_y,
 } from '../ops/table';
 
-/** Flag of the uffd_reg record: the kernel granted WP_UNPOPULATED (UFFDIO_API tells the program). */
+/** Flags of the uffd_reg record: features of the uffd, as UFFDIO_API told the program when it was created. */
 const GRANTED_UNPOPULATED: u32 = 1;
+const GRANTED_EVENT_FORK: u32 = 2;
 /** Flag of the event record: the access is a write. */
 const EVENT_WRITE: u32 = 1;
 
@@ -130,11 +130,12 @@ function syscall(word: u32, flags: u32): void {
       zap(mm, pages);
       return;
     case Op.CLEAR_REFS:
-      set_mask(mm, TRACKING, mask(mm, MAPPED));
+      // Pinned memory stays outside soft-dirty, by decision of 9348b73c2e1b: it may change behind the entry's back.
+      set_mask(mm, TRACKING, mask(mm, MAPPED) & ~(held() != 0 ? pinned(mm) : 0));
       set_mask(mm, DIRTY, 0);
       return;
     case Op.UFFD_REG:
-      register(mm, pages, op_flags(word), flags);
+      register(mm, pages, flags);
       return;
     case Op.UFFD_UNREG:
       unprotect(mm, pages);
@@ -174,13 +175,10 @@ function zap(mm: u32, pages: u32): void {
   if (held() != 0) detach(mm, pages);
 }
 
-function register(mm: u32, pages: u32, opFlags: u32, flags: u32): void {
-  // Features belong to the uffd, which the first registration creates.
-  if (uffd(mm) == 0) {
-    const forks = (opFlags & F_UFFD_EVENT_FORK) != 0 ? UFFD_FORKS : 0;
-    const unpopulated = (flags & GRANTED_UNPOPULATED) != 0 ? UFFD_UNPOPULATED : 0;
-    set_uffd(mm, UFFD_OPEN | forks | unpopulated);
-  }
+function register(mm: u32, pages: u32, flags: u32): void {
+  const forks = (flags & GRANTED_EVENT_FORK) != 0 ? UFFD_FORKS : 0;
+  const unpopulated = (flags & GRANTED_UNPOPULATED) != 0 ? UFFD_UNPOPULATED : 0;
+  set_uffd(mm, forks | unpopulated);
   add(mm, REGISTERED, pages);
 }
 
@@ -215,14 +213,18 @@ function fork(parent: u32, child: u32): void {
   // The child's entries and VMAs are copies, soft-dirty included.
   set_mask(child, TRACKING, mask(parent, TRACKING));
   set_mask(child, DIRTY, mask(parent, DIRTY));
-  const registered = mask(parent, REGISTERED);
-  if ((uffd(parent) & UFFD_FORKS) == 0 || registered == 0) return;
+  if ((uffd(parent) & UFFD_FORKS) == 0) return;
   set_uffd(child, uffd(parent));
-  set_mask(child, REGISTERED, registered);
+  set_mask(child, REGISTERED, mask(parent, REGISTERED));
   // Zero-page entries, markers and whole page tables of memory never written need not be copied: faults rebuild
   // them, unprotected. So the child is sure of protected data only.
   const wp = mask(parent, WP_YES) | mask(parent, WP_MAYBE);
   const sure = mask(parent, WP_YES) & filled(parent);
   set_mask(child, WP_YES, sure);
   set_mask(child, WP_MAYBE, wp & ~sure);
+}
+
+/** A fork that ran out of memory midway: no child, but it had begun to share the parent's pages. */
+export function fork_failed(parent: u32): void {
+  if (held() != 0) owner_forks(parent);
 }

@@ -59,10 +59,7 @@ export namespace Residency {
 
 /** The version a load at this leaf would find, without faulting. */
 export function contents(e: u64, page: u32): u32 {
-  if (pte_present(e)) {
-    const f = frame_of(e, page);
-    return is_special_pfn(f) ? 0 : page_version(f);
-  }
+  if (pte_present(e)) return page_version(frame_of(e, page));
   if (e == 0 || !is_swap_pte(e)) return 0;
   const slot = swp_offset(e) & (NR_SLOTS - 1);
   const cached = slot_cache(slot);
