@@ -20,7 +20,7 @@ import {
 } from './pgtable';
 import { reuse_swap_page, swap_free, swapin, swp_bits_as_present, try_to_free_swap } from './swapfile';
 import { flush_tlb_page } from './tlb';
-import { handle_userfault } from './userfaultfd';
+import { handle_userfault, pages_with } from './userfaultfd';
 import { VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
 import {
   FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK, VM_FAULT_OOM, VM_FAULT_WRITE, VM_FAULT_YIELD,
@@ -69,7 +69,7 @@ export function handle_mm_fault(mm: u32, page: u32, flags: u32): u32 {
 function handle_pud_fault(mm: u32, page: u32, flags: u32): u32 {
   const pud = pud_at(mm);
   if (pud == 0) {
-    if (flags & FAULT_FLAG_WRITE) {
+    if (flags & FAULT_FLAG_WRITE || pages_with(mm, 0xff, VM_DAX, 0) != 0xff) {
       at(P.CREATE_HUGE_PUD_FALLBACK);
       set_pud_at(mm, _PAGE_TABLE);
       return VM_FAULT_FALLBACK;

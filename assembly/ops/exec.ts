@@ -247,6 +247,21 @@ function is_thread(word: u32): bool {
   const code = op_code(word);
   return code == Op.READ || code == Op.WRITE || code == Op.GUP;
 }
+/** Does the op take mmap_lock for writing? Then it waits for faults and GUP calls of that mm that are under way. */
+function takes_mmap_lock(word: u32): bool {
+  switch (op_code(word)) {
+    case Op.MMAP:
+    case Op.MUNMAP:
+    case Op.FORK:
+    case Op.EXIT:
+    case Op.MPROTECT:
+    case Op.CLEAR_REFS:
+    case Op.UFFD_REG:
+    case Op.UFFD_UNREG:
+    case Op.UFFD_CLOSE: return true;
+  }
+  return false;
+}
 // @ts-ignore: decorator
 @inline function thread_at(t: u32): usize {
   return THREADS + (t as usize) * VMF_SIZE;
@@ -277,6 +292,8 @@ function exec_pair(first: u32, second: u32, index: u32): void {
   for (let k: u32 = 0; running != 0; k++) {
     let t = k < OP_SCHEDULE_BITS ? (schedule >> k) & 1 : 0;
     if (!((running >> t) & 1)) t ^= 1;
+    // The first op is a thread, so only the second can have to wait.
+    if (t == 1 && started & running & 1 && takes_mmap_lock(second) && op_mm(second) == op_mm(first)) t = 0;
     const word = t ? second : first;
     const ret = step_thread(t, word, index + t, ((started >> t) & 1) != 0);
     started |= 1 << t;

@@ -176,13 +176,15 @@ function run_access(): u32 {
 
 /** The page is found: take the reference and fill the handle. */
 function grant(mm: u32, page: u32, h: u32, flags: u32, f: u32): u32 {
+  const handle = HANDLES + (h as usize) * HANDLE_SIZE;
+  // The other thread of a pair, or a call made while this one slept, may have taken it.
+  if (load<u8>(handle)) return R.SKIP;
   get_page(f);
   if (flags & F_GUP_PIN) {
     store<u8>(mm_at(mm), 1, MM_HAS_PINNED);
     const pins = PG_PINS + (compound_head(f) as usize);
     if (!is_special_pfn(f)) store<u8>(pins, load<u8>(pins) + 1);
   }
-  const handle = HANDLES + (h as usize) * HANDLE_SIZE;
   store<u8>(handle, 1);
   store<u8>(handle, mm, 1);
   store<u8>(handle, page, 2);
@@ -200,10 +202,9 @@ function run_gup(): u32 {
   const page = op_page(word);
   const flags = op_flags(word);
   const vma = vm_flags(mm, page);
-  // A thread that slept may find its handle taken by a later call.
-  if (load<u8>(HANDLES + (op_y(word) as usize) * HANDLE_SIZE)) return R.SKIP;
   let foll = vmf_foll();
   if (!(foll & FOLL_STARTED)) {
+    if (load<u8>(HANDLES + (op_y(word) as usize) * HANDLE_SIZE)) return R.SKIP;
     if (!(vma & VM_READ)) return R.FAULT;
     if (flags & (F_GUP_FAST | F_GUP_FAST_ONLY)) {
       const f = gup_fast(mm, page, flags);
