@@ -98,6 +98,8 @@ export namespace K {
   export const MUTANT_COPY_SKIPS_FLUSH: u32 = 75;
   export const MUTANT_WP_NO_MARKER: u32 = 76;
   export const MUTANT_PAGEOUT_DROPS_DIRTY: u32 = 77;
+  export const MUTANT_WP_WRONG_DECODER: u32 = 78;
+  export const MUTANT_MPROTECT_KEEPS_WRITE: u32 = 79;
 }
 
 /** Number of knob ids in use (words 0 and 1, then the table cells from 128 on). */
@@ -170,6 +172,8 @@ export function knobRow(id: u32): string {
     case K.MUTANT_WP_SKIPS_SWAP: return "mutant.wp_skips_swap\tmutant\tseeded\tuffd write-protect skips swap entries.";
     case K.MUTANT_WP_NO_MARKER: return "mutant.wp_no_marker\tmutant\tseeded (T2-17)\tUFFD_FEATURE_WP_UNPOPULATED is granted, but protecting a none PTE installs no marker.";
     case K.MUTANT_PAGEOUT_DROPS_DIRTY: return "mutant.pageout_drops_dirty\tmutant\tseeded\tReclaim frees a dirty swap-cache page without writing it.";
+    case K.MUTANT_WP_WRONG_DECODER: return "mutant.wp_wrong_decoder\tmutant\tseeded (T3-03)\tuffd write-protect sets the bit of a present leaf in swap entries.";
+    case K.MUTANT_MPROTECT_KEEPS_WRITE: return "mutant.mprotect_keeps_write\tmutant\tseeded\tmprotect to R leaves the write bit of present leaves.";
     case K.MUTANT_COPY_SKIPS_FLUSH: return "mutant.copy_skips_flush\tmutant\tseeded\twp_page_copy does not flush the old translation.";
   }
   return "";

@@ -38,6 +38,7 @@ function change_present(mode: u32, vma: u32, e: u64): u64 {
     entry |= _PAGE_UFFD_WP;
     return knob(K.MUTANT_WP_KEEPS_WRITE) && pte_write(e) ? pte_mkwrite(entry) : pte_wrprotect(entry);
   }
+  if (mode == CP_MPROTECT && pte_write(e) && knob(K.MUTANT_MPROTECT_KEEPS_WRITE)) return e;
   let upgrade = knob(K.MPROTECT_UPGRADES_WRITE);
   if (mode == CP_UFFD_WP_RESOLVE) {
     entry &= ~_PAGE_UFFD_WP;
@@ -84,7 +85,7 @@ function change_pte(mm: u32, page: u32, mode: u32): void {
   }
   if (mode == CP_UFFD_WP && !knob(K.MUTANT_WP_SKIPS_SWAP)) {
     at(P.WP_SWAP_ENTRY);
-    set_pte_at(mm, page, e | _PAGE_SWP_UFFD_WP);
+    set_pte_at(mm, page, e | (knob(K.MUTANT_WP_WRONG_DECODER) ? _PAGE_UFFD_WP : _PAGE_SWP_UFFD_WP));
   } else if (mode == CP_UFFD_WP_RESOLVE) set_pte_at(mm, page, e & ~_PAGE_SWP_UFFD_WP);
 }
 

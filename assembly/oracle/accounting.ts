@@ -3,8 +3,8 @@
 //
 // 32 frames are two vectors, so the usual answer "all equal" takes a dozen instructions.
 import {
-  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_CPUS, NR_FRAMES, NR_HANDLES, NR_MMS, NR_PMDS, NR_SLOTS, PAGE_BUGS, PG_ENTIRE,
-  PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, PG_VERSION, SWAP_CACHE, SWAP_COUNT, TLB, TLB_CPU_SIZE,
+  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_HANDLES, NR_MMS, NR_PMDS, NR_SLOTS, PAGE_BUGS, PG_ENTIRE,
+  PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, PG_VERSION, SWAP_CACHE, SWAP_COUNT,
 } from '../mm/layout';
 import { is_swap_pte, pmd_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset } from '../mm/pgtable';
 import { compound_head } from '../mm/page';
@@ -132,21 +132,6 @@ function check_swap_cache(): void {
   if (slots != 0) miscount(Count.SWAP_CACHE, ctz(slots), NONE, NONE, 0, 1);
 }
 
-/** No CPU can reach a free frame. */
-function check_tlb_frames(): void {
-  const free = load<u32>(FREE_MASK);
-  for (let word = TLB; word < TLB + (NR_CPUS as usize) * TLB_CPU_SIZE; word += 8) {
-    for (let m = load<u64>(word) & 0x4040404040404040; m != 0; m &= m - 1) {
-      const at = word + ((ctz(m) >> 3) as usize);
-      const f: u32 = load<u8>(at) & 0x1f;
-      if (f < NR_FRAMES && ((free >> f) & 1) != 0) {
-        const page = ((at - TLB) % TLB_CPU_SIZE) as u32;
-        miscount(Count.FREE, f, page >> 3, page & 7, 0, 1);
-      }
-    }
-  }
-}
-
 /** Errors the page code noticed itself (reference underflow, double free). */
 // @ts-ignore: decorator
 @inline export function check_page_bugs(): void {
@@ -163,5 +148,4 @@ export function check_counts(): void {
   compare(Count.PINS, PINS, PG_PINS);
   if (v128.any_true(v128.xor(v128.load(SWAPS), v128.load(SWAP_COUNT)))) differ(Count.SWAP_COUNT, SWAPS, SWAP_COUNT, NR_SLOTS);
   check_free();
-  check_tlb_frames();
 }

@@ -38,10 +38,10 @@ export function invariantRow(id: u32): string {
     case I.DATA_LOST: return "data-lost\treference\tContents equal a sequential memory; discarded data never comes back.";
     case I.SOFTDIRTY_LOST: return "softdirty-lost\treference\tA page written since clear_refs is reported soft-dirty.";
     case I.WP_STRAY: return "wp-stray\tstructure\tuffd-wp stands in an entry only inside a registered VMA, and events come only for pages somebody protected.";
-    case I.WRONG_DECODER: return "wrong-decoder\tlater\tPresent-leaf accessors are never applied to non-present entries, nor the reverse.";
+    case I.WRONG_DECODER: return "wrong-decoder\tstructure\tPresent-leaf accessors are never applied to non-present entries, nor the reverse.";
     case I.NOT_EXCLUSIVE: return "not-exclusive\tstructure\tPageAnonExclusive means one reference from page tables and swap; write on private anonymous memory, and a pin, imply it.";
     case I.BATCH_DIFFERS: return "batch-differs\tlater\tA batched operation equals the same operation page by page.";
-    case I.PERMISSION_GAINED: return "permission-gained\tlater\tNo maintenance path ends with more permission than a fresh fault would give.";
+    case I.PERMISSION_GAINED: return "permission-gained\tstructure\tNo maintenance path ends with more permission than a fresh fault would give.";
     case I.TRACKING_GAP: return "tracking-gap\tlater\tEvery content change since arming is reported by the armed tracker.";
     case I.NEEDLESS_COPY: return "needless-copy\tlater\tNo copy when the faulting process is provably the only user (a cost, never a failure).";
     case I.FAST_ONLY_REFUSED: return "fast-only-refused\tstructure\tA fast-only read GUP gets the page of a present, readable, ordinary leaf.";

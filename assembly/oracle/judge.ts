@@ -1,5 +1,5 @@
 // The judges at work: after each op its observations and the leaves it wrote, at the end the whole world.
-import { HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_SLEEPERS, OBS_COUNT, PROGRAM, RESULTS, SLEEPER_SIZE, SLEEPERS, TOUCHED } from '../mm/layout';
+import { HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_SLEEPERS, OBS_COUNT, PROGRAM, RESULTS, SLEEPER_SIZE, SLEEPERS, TOUCHED } from '../mm/layout';
 import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
 import { page_version } from '../mm/page';
 import { pmd_at, pmd_trans_huge, pud_at } from '../mm/pgtable';
@@ -9,11 +9,11 @@ import {
 import { check_counts, check_page_bugs } from './accounting';
 import { hread } from './handles';
 import { I } from './invariants';
-import { DIRTY, has, held, life, MAPPED, mask, promises_reset, WP_YES } from './promises';
+import { DIRTY, has, held, MAPPED, mask, promises_reset, WP_YES } from './promises';
 import { fork_failed, observed, read } from './reference';
 import { clearViolations, NONE, setViolationOp, violate } from './report';
 import {
-  carries_uffd_wp, check_leaf, check_pinned, check_tlb, contents, fast_gup_must_find, leaf_of, reports_soft_dirty, residency,
+  carries_uffd_wp, check_leaf, check_pinned, check_tlb, check_tlbs, contents, fast_gup_must_find, leaf_of, reports_soft_dirty, residency,
 } from './structure';
 
 /** 0 off, 1 leaves written by each op and the world at the end, 2 the world after each op. */
@@ -74,26 +74,26 @@ function check_touched(): void {
     if (pmd_trans_huge(pmd_at(mm, page / HPAGE_PMD_NR))) {
       const first = page & ~(HPAGE_PMD_NR - 1);
       touched &= ~(0xf << ((mm << 3) + first));
-      check_huge(mm, first, HPAGE_PMD_NR);
+      check_huge(mm, first);
     } else {
       touched &= touched - 1;
-      check_page_leaf(mm, page);
+      const e = leaf_of(mm, page);
+      check_small(mm, page, e);
+      check_tlb(mm, page, e);
     }
   }
 }
 
 // @ts-ignore: decorator
-@inline function check_page_leaf(mm: u32, page: u32): void {
-  const e = leaf_of(mm, page);
+@inline function check_small(mm: u32, page: u32, e: u64): void {
   if (e != 0) check_leaf(mm, page, e);
-  check_tlb(mm, page, e);
   check_promises(mm, page, e);
 }
-/** One huge leaf over `n` pages. */
-function check_huge(mm: u32, first: u32, n: u32): void {
+/** A huge PMD with its four pages. */
+function check_huge(mm: u32, first: u32): void {
   const e = leaf_of(mm, first);
   check_leaf(mm, first, e);
-  for (let page = first; page < first + n; page++) {
+  for (let page = first; page < first + HPAGE_PMD_NR; page++) {
     check_tlb(mm, page, e);
     check_promises(mm, page, e);
   }
@@ -114,22 +114,23 @@ function check_bits(mm: u32, page: u32, e: u64): void {
 
 function check_world(): void {
   check_counts();
-  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
-    if (pmd_trans_huge(pud_at(mm))) {
-      check_huge(mm, 0, 2 * HPAGE_PMD_NR);
-      continue;
-    }
-    for (let first: u32 = 0; first < 2 * HPAGE_PMD_NR; first += HPAGE_PMD_NR) {
-      if (pmd_trans_huge(pmd_at(mm, first / HPAGE_PMD_NR))) check_huge(mm, first, HPAGE_PMD_NR);
-      else if (life(mm) != 0 || pmd_at(mm, first / HPAGE_PMD_NR) != 0) {
-        for (let page = first; page < first + HPAGE_PMD_NR; page++) check_page_leaf(mm, page);
-      }
-    }
-  }
+  check_tlbs();
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) check_mm(mm);
   for (let m = held(); m != 0; m &= m - 1) {
     const h = ctz(m);
     const f: u32 = load<u8>(HANDLES + (h as usize) * HANDLE_SIZE, 3);
     hread(h, page_version(f));
+  }
+}
+function check_mm(mm: u32): void {
+  // Pages that are promised, or that a huge PUD maps.
+  const pages = pmd_trans_huge(pud_at(mm)) ? 0xff : mask(mm, MAPPED);
+  for (let first: u32 = 0; first < NR_PAGES; first += HPAGE_PMD_NR) {
+    const pmd = pmd_at(mm, first / HPAGE_PMD_NR);
+    if (pmd_trans_huge(pmd)) check_huge(mm, first);
+    else if (pmd != 0 || ((pages >> first) & 0xf) != 0) {
+      for (let page = first; page < first + HPAGE_PMD_NR; page++) check_small(mm, page, leaf_of(mm, page));
+    }
   }
 }
 

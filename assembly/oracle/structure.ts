@@ -1,8 +1,8 @@
 // What must hold between page tables, struct pages, swap slots and TLBs at one leaf, whatever the program did. Reads
 // the world, never writes it. The one knob asked is whether PageAnonExclusive exists.
-import { FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, TLB, TLB_CPU_SIZE } from '../mm/layout';
+import { FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, TLB, TLB_CPU_SIZE } from '../mm/layout';
 import {
-  _PAGE_PRESENT, _PAGE_RW, _PAGE_UFFD_WP, is_pte_marker, is_swap_pte, pmd_at, pmd_trans_huge, pte_at, pte_marker_uffd_wp,
+  _PAGE_PRESENT, _PAGE_RW, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_UFFD_WP, is_pte_marker, is_swap_pte, make_pte_marker, pmd_at, pmd_trans_huge, pte_at, pte_marker_uffd_wp,
   PTE_MARKER_UFFD_WP, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_special, pte_swp_exclusive, pte_swp_soft_dirty,
   pte_swp_uffd_wp, pte_uffd_wp, pte_write, pud_at, swp_offset,
 } from '../mm/pgtable';
@@ -10,7 +10,7 @@ import {
   compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, page_flags, page_mapcount, page_pins, page_ref, page_swap,
   page_version, PG_ANON, total_mapcount,
 } from '../mm/page';
-import { VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, vm_flags } from '../mm/vma';
+import { VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vm_flags } from '../mm/vma';
 import { K, knob } from '../kernel/knobs';
 import { Count, miscount } from './accounting';
 import { I } from './invariants';
@@ -20,8 +20,11 @@ const TLB_VALID: u32 = 0x40;
 const TLB_WRITE: u32 = 0x80;
 const TLB_FRAME: u32 = 0x1f;
 const WRITABLE_AND_WP: u64 = _PAGE_RW | _PAGE_UFFD_WP;
+// I13: bits that no accessor of the entry's own kind sets. Bits 0..13 of a swap entry hold nothing but its three flags.
+const STRANGE_PRESENT: u64 = _PAGE_SWP_EXCLUSIVE;
+const STRANGE_SWAP: u64 = 0x3fff & ~(_PAGE_SWP_SOFT_DIRTY | _PAGE_SWP_UFFD_WP | _PAGE_SWP_EXCLUSIVE);
 
-/** What kind of entry a leaf is; the detail of I6 and I12 violations (3 is I12's stray event). */
+/** What kind of entry a leaf is; the detail of I6, I11, I12 and I13 violations (3 is I12's stray event). */
 export namespace Residency {
   export const PRESENT: u32 = 0;
   export const SWAP: u32 = 1;
@@ -91,6 +94,9 @@ export function fast_gup_must_find(mm: u32, page: u32): bool {
 export function check_leaf(mm: u32, page: u32, e: u64): void {
   const vma = vm_flags(mm, page);
   if (pte_present(e)) {
+    if ((e & STRANGE_PRESENT) != 0) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.PRESENT);
+    // detail 2: the leaf itself (0 and 1: an access that went ahead).
+    if (pte_write(e) && (vma & VM_WRITE) == 0 && vma != 0) violate(I.PERMISSION_GAINED, mm, page, NONE, 0, 0, 2);
     // I1 also holds of protnone leaves: the write bit saved there comes back with the next fault.
     if ((e & WRITABLE_AND_WP) == WRITABLE_AND_WP) violate(I.WP_WRITABLE, mm, page, NONE, 0, 0, pmd_trans_huge(e) ? 1 : 0);
     if (pte_uffd_wp(e) && (vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.PRESENT);
@@ -100,11 +106,9 @@ export function check_leaf(mm: u32, page: u32, e: u64): void {
       if (knob(K.REUSE_EXCLUSIVE) && (vma & VM_SHARED) == 0 && (page_flags(f) & PG_ANON) != 0) check_exclusive(mm, page, e, f);
     }
   } else if (is_swap_pte(e)) check_swap(mm, page, e, vma);
-  else if (is_pte_marker(e) && swp_offset(e) == PTE_MARKER_UFFD_WP) {
+  else {
+    if (e != make_pte_marker(PTE_MARKER_UFFD_WP)) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.MARKER);
     if ((vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.MARKER);
-  } else {
-    // No entry of any kind: somebody used the accessors of the other layout.
-    violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, 0);
   }
   // An entry that outlived its VMA.
   if (vma == 0) miscount(Count.LEFTOVER, 0, mm, page, 0, 1);
@@ -140,9 +144,8 @@ function check_exclusive(mm: u32, page: u32, e: u64, f: u32): void {
 
 function check_swap(mm: u32, page: u32, e: u64, vma: u32): void {
   const slot = swp_offset(e);
-  if (slot >= NR_SLOTS) {
-    // detail 1: the offset was damaged.
-    violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, 1);
+  if ((e & STRANGE_SWAP) != 0 || slot >= NR_SLOTS) {
+    violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.SWAP);
     return;
   }
   if (pte_swp_uffd_wp(e) && (vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.SWAP);
@@ -173,6 +176,18 @@ function check_swap(mm: u32, page: u32, e: u64, vma: u32): void {
   const allowed = TLB_VALID | frame_of(e, page) | (pte_write(e) ? TLB_WRITE : 0);
   if ((e & _PAGE_PRESENT) == 0 || ((cached ^ allowed) & TLB_FRAME) != 0 || (cached & ~allowed & TLB_WRITE) != 0) {
     violate(I.TLB_STALE, mm, page, NONE, (e & _PAGE_PRESENT) != 0 ? allowed : 0, cached, cpu);
+    if ((load<u32>(FREE_MASK) >> (cached & TLB_FRAME)) & 1) miscount(Count.FREE, cached & TLB_FRAME, mm, page, 0, 1);
+  }
+}
+/** The same for every translation that any CPU has cached. */
+export function check_tlbs(): void {
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    const entries = TLB + ((mm as usize) << 3);
+    const cached = (load<u64>(entries) | load<u64>(entries, TLB_CPU_SIZE)) & 0x4040404040404040;
+    for (let m = cached; m != 0; m &= m - 1) {
+      const page = (ctz(m) >> 3) as u32;
+      check_tlb(mm, page, leaf_of(mm, page));
+    }
   }
 }
 
