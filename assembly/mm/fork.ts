@@ -5,7 +5,7 @@ import { P } from '../kernel/points';
 import { C, carried } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { __split_huge_pmd } from './huge_memory';
-import { MM_HAS_PINNED, NR_PAGES, NR_PMDS } from './layout';
+import { MM_HAS_PINNED, MM_VMA, NR_PMDS } from './layout';
 import { maybe_mkwrite } from './memory';
 import {
   add_entire_mapcount, alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_maybe_dma_pinned, page_version, PageAnonExclusive,
@@ -17,7 +17,7 @@ import {
 } from './pgtable';
 import { swap_duplicate } from './swapfile';
 import { flush_tlb_mm } from './tlb';
-import { set_vm_flags, vm_flags, VM_PAGE_PROT, VM_UFFD_WP } from './vma';
+import { change_vm_flags, vm_flags, VM_PAGE_PROT, VM_UFFD_WP } from './vma';
 
 /** Does the child's copy of the entry keep uffd-wp? Until v5.13 the parent's VMA was asked. */
 // @ts-ignore: decorator
@@ -105,10 +105,8 @@ function copy_nonpresent_pte(dst: u32, src: u32, page: u32, e: u64): void {
 
 /** VMAs and page tables of src into the empty dst; `inherit` keeps the uffd registration. False = out of memory. */
 export function dup_mmap(dst: u32, src: u32, inherit: bool): bool {
-  for (let page: u32 = 0; page < NR_PAGES; page++) {
-    const flags = vm_flags(src, page);
-    set_vm_flags(dst, page, inherit ? flags : flags & ~VM_UFFD_WP);
-  }
+  v128.store(mm_at(dst), v128.load(mm_at(src), MM_VMA), MM_VMA);
+  if (!inherit) change_vm_flags(dst, 0xff, 0, VM_UFFD_WP);
   set_pud_at(dst, pud_at(src));
   let ok = true;
   for (let pmd: u32 = 0; ok && pmd < NR_PMDS; pmd++) {

@@ -15,7 +15,7 @@ import {
 } from './pgtable';
 import { add_to_swap_cache, delete_from_swap_cache, free_swap_and_cache, get_swap_slot, swap_duplicate, swap_writepage } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { mm_alive, set_vm_flags } from './vma';
+import { change_vm_flags, mm_alive } from './vma';
 
 function zap_pte(mm: u32, page: u32, e: u64): void {
   set_pte_at(mm, page, 0);
@@ -70,7 +70,7 @@ export function zap_page_range(mm: u32, mask: u32): void {
 /** Unmaps: entries, VMAs, and page tables that cover no VMA any more. */
 export function unmap_region(mm: u32, mask: u32): void {
   zap_page_range(mm, mask);
-  for (let rest = mask; rest != 0; rest &= rest - 1) set_vm_flags(mm, ctz(rest), 0);
+  change_vm_flags(mm, mask, 0, 0xffff);
   for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
     if (((mask >> (pmd << 2)) & 0xf) == 0xf && pmd_at(mm, pmd) == _PAGE_TABLE) set_pmd_at(mm, pmd, 0);
   }

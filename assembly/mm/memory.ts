@@ -20,8 +20,8 @@ import {
 } from './pgtable';
 import { reuse_swap_page, swap_free, swapin, swp_bits_as_present, try_to_free_swap } from './swapfile';
 import { flush_tlb_page } from './tlb';
-import { handle_userfault, pages_with } from './userfaultfd';
-import { VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
+import { handle_userfault } from './userfaultfd';
+import { pages_with, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
 import {
   FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK, VM_FAULT_OOM, VM_FAULT_WRITE, VM_FAULT_YIELD,
 } from './vmf';

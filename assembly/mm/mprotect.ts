@@ -10,7 +10,7 @@ import {
 } from './pgtable';
 import { __split_huge_pmd, vma_adjust_trans_huge } from './huge_memory';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { mm_uffd, set_vm_flags, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
+import { change_vm_flags, mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
 
 export const CP_MPROTECT: u32 = 0;
 export const CP_PROT_NUMA: u32 = 1;
@@ -122,21 +122,10 @@ export function change_protection(mm: u32, mask: u32, mode: u32): void {
 
 /** mprotect to RW (write) or R: returns without effect on pages that have that protection already. */
 export function mprotect_fixup(mm: u32, mask: u32, write: bool): void {
-  let changed: u32 = 0;
-  for (let rest = mask; rest != 0; rest &= rest - 1) {
-    const page = ctz(rest);
-    if (((vm_flags(mm, page) & VM_WRITE) != 0) != write) changed |= 1 << page;
-  }
+  const changed = write ? pages_with(mm, mask, 0, VM_WRITE) : pages_with(mm, mask, VM_WRITE, 0);
   if (changed == 0) return;
   at(write ? P.MPROTECT_RW : P.MPROTECT_R);
-  set_write(mm, changed, write);
+  vma_adjust_trans_huge(mm, changed);
+  change_vm_flags(mm, changed, write ? VM_WRITE : 0, write ? 0 : VM_WRITE);
   change_protection(mm, changed, CP_MPROTECT);
-}
-function set_write(mm: u32, mask: u32, write: bool): void {
-  vma_adjust_trans_huge(mm, mask);
-  for (let rest = mask; rest != 0; rest &= rest - 1) {
-    const page = ctz(rest);
-    const flags = vm_flags(mm, page);
-    set_vm_flags(mm, page, write ? flags | VM_WRITE : flags & ~VM_WRITE);
-  }
 }

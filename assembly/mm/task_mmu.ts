@@ -2,13 +2,13 @@
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
-import { MM_HAS_PINNED, NR_PAGES, NR_PMDS } from './layout';
+import { MM_HAS_PINNED, NR_PMDS } from './layout';
 import { is_special_pfn, page_maybe_dma_pinned } from './page';
 import {
   is_pte_marker, mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_pfn, pte_present, pte_write, pte_wrprotect, set_pmd_at, set_pte_at, _PAGE_SOFT_DIRTY, _PAGE_SWP_SOFT_DIRTY,
 } from './pgtable';
 import { flush_tlb_mm } from './tlb';
-import { set_vm_flags, vm_flags, VM_SOFTDIRTY } from './vma';
+import { change_vm_flags, VM_SOFTDIRTY } from './vma';
 
 /** A page that may be pinned must keep its write bit, or the next store would copy it away from the pin. */
 function pte_is_pinned(mm: u32, e: u64): bool {
@@ -29,7 +29,7 @@ function clear_soft_dirty(mm: u32, page: u32, e: u64): void {
 }
 
 export function clear_refs_write(mm: u32): void {
-  for (let page: u32 = 0; page < NR_PAGES; page++) set_vm_flags(mm, page, vm_flags(mm, page) & ~VM_SOFTDIRTY);
+  change_vm_flags(mm, 0xff, 0, VM_SOFTDIRTY);
   for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
     const upper = pmd_at(mm, pmd);
     if (pmd_none(upper)) continue;

@@ -8,23 +8,13 @@ import { at } from '../kernel/trace';
 import { vma_adjust_trans_huge } from './huge_memory';
 import { change_protection, CP_UFFD_WP, CP_UFFD_WP_RESOLVE } from './mprotect';
 import { is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_present } from './pgtable';
-import { mm_uffd, set_mm_uffd, set_vm_flags, UFFD_OPEN, UFFD_WP_UNPOPULATED, vm_flags, VM_DAX, VM_READ, VM_UFFD_WP } from './vma';
+import { change_vm_flags, mm_uffd, pages_with, set_mm_uffd, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_READ, VM_UFFD_WP } from './vma';
 import { VM_FAULT_SLEEP } from './vmf';
 
 /** The fault becomes an event in the uffd's queue and the thread sleeps. */
 export function handle_userfault(): u32 {
   count(N.EVENTS);
   return VM_FAULT_SLEEP;
-}
-
-/** Pages of `mask` whose VMA flags have all of `wanted` and none of `unwanted`. */
-export function pages_with(mm: u32, mask: u32, wanted: u32, unwanted: u32): u32 {
-  let found: u32 = 0;
-  for (let rest = mask; rest != 0; rest &= rest - 1) {
-    const page = ctz(rest);
-    if ((vm_flags(mm, page) & (wanted | unwanted)) == wanted) found |= 1 << page;
-  }
-  return found;
 }
 
 /**
@@ -39,10 +29,7 @@ export function userfaultfd_register(mm: u32, mask: u32, features: u32): bool {
   }
   at(P.UFFD_REGISTER);
   vma_adjust_trans_huge(mm, mask);
-  for (let rest = mask; rest != 0; rest &= rest - 1) {
-    const page = ctz(rest);
-    set_vm_flags(mm, page, vm_flags(mm, page) | VM_UFFD_WP);
-  }
+  change_vm_flags(mm, mask, VM_UFFD_WP, 0);
   return true;
 }
 
@@ -65,10 +52,7 @@ function clear_uffd_wp(mm: u32, mask: u32, row: u32): void {
 function leave(mm: u32, mask: u32, row: u32): void {
   vma_adjust_trans_huge(mm, mask);
   clear_uffd_wp(mm, mask, row);
-  for (let rest = mask; rest != 0; rest &= rest - 1) {
-    const page = ctz(rest);
-    set_vm_flags(mm, page, vm_flags(mm, page) & ~VM_UFFD_WP);
-  }
+  change_vm_flags(mm, mask, 0, VM_UFFD_WP);
 }
 
 /** UFFDIO_UNREGISTER. False: no uffd. */

@@ -39,6 +39,30 @@ export const VM_PAGE_PROT: u64 = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _
 @inline export function one_vma(flags4: u64): bool {
   return flags4 == (flags4 & 0xffff) * 0x0001000100010001;
 }
+/** The eight flag words as lanes. */
+// @ts-ignore: decorator
+@inline function vm_lanes(mm: u32): v128 {
+  return v128.load(mm_at(mm), MM_VMA);
+}
+/** All ones in the lanes of `mask`'s pages. */
+// @ts-ignore: decorator
+@inline function lanes_of(mask: u32): v128 {
+  const bits = i16x8(1, 2, 4, 8, 16, 32, 64, 128);
+  return i16x8.eq(v128.and(i16x8.splat(mask as i16), bits), bits);
+}
+/** Pages of `mask` whose VMA flags have all of `wanted` and none of `unwanted`. */
+// @ts-ignore: decorator
+@inline export function pages_with(mm: u32, mask: u32, wanted: u32, unwanted: u32): u32 {
+  const tested = v128.and(vm_lanes(mm), i16x8.splat((wanted | unwanted) as i16));
+  return (i16x8.bitmask(i16x8.eq(tested, i16x8.splat(wanted as i16))) as u32) & mask;
+}
+/** Sets and clears VMA flags on the pages of `mask`. */
+// @ts-ignore: decorator
+@inline export function change_vm_flags(mm: u32, mask: u32, set: u32, clear: u32): void {
+  const old = vm_lanes(mm);
+  const changed = v128.or(v128.andnot(old, i16x8.splat(clear as i16)), i16x8.splat(set as i16));
+  v128.store(mm_at(mm), v128.bitselect(changed, old, lanes_of(mask)), MM_VMA);
+}
 // @ts-ignore: decorator
 @inline export function is_cow_mapping(flags: u32): bool {
   return (flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;

@@ -17,16 +17,16 @@ import { mm_at, pmd_at, pmd_none, pmd_trans_huge } from '../mm/pgtable';
 import { swapoff } from '../mm/swapfile';
 import { clear_refs_write } from '../mm/task_mmu';
 import { flush_tlb_mm } from '../mm/tlb';
-import { mwriteprotect_range, pages_with, userfaultfd_register, userfaultfd_release, userfaultfd_unregister } from '../mm/userfaultfd';
+import { mwriteprotect_range, userfaultfd_register, userfaultfd_release, userfaultfd_unregister } from '../mm/userfaultfd';
 import {
-  mm_alive, mm_uffd, set_mm_uffd, set_vm_flags, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
+  change_vm_flags, mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
 } from '../mm/vma';
 import { interleaved, setInterleaved, vmf_start } from '../mm/vmf';
 import {
   arg_mask, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm,
   op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT, R,
 } from './table';
-import { can_sleep, kill_sleepers, run_thread, set_now, wake_sleepers } from './threads';
+import { can_sleep, kill_sleepers, run_access, run_gup, run_thread, set_now, wake_sleepers } from './threads';
 
 /** Builds the pristine world: process A with nothing mapped. Call once. */
 export function world_init(): void {
@@ -82,7 +82,7 @@ export function op_valid(word: u32): bool {
 function op_mmap(mm: u32, mask: u32, flags: u32, index: u32): u32 {
   if (pages_with(mm, mask, 0, VM_READ) != mask) return R.SKIP;
   const extra: u32 = flags & F_MMAP_DAX ? VM_DAX : flags & F_MMAP_THP ? VM_HUGEPAGE : 0;
-  for (let rest = mask; rest != 0; rest &= rest - 1) set_vm_flags(mm, ctz(rest), VM_READ | VM_WRITE | VM_MAYWRITE | VM_SOFTDIRTY | extra);
+  change_vm_flags(mm, mask, VM_READ | VM_WRITE | VM_MAYWRITE | VM_SOFTDIRTY | extra, 0);
   return done(index);
 }
 function op_fork(mm: u32, child: u32, index: u32): u32 {
@@ -167,76 +167,115 @@ function wake(mm: u32, mask: u32): void {
   setInterleaved(mode);
 }
 
-/** One op, to its end. Threads (read, write, gup) may return R.YIELD in interleaved mode. */
-function exec_op(word: u32, index: u32): u32 {
-  const code = op_code(word);
-  const mm = op_mm(word);
-  switch (code) {
-    case Op.SWAPOFF: return swapoff() ? done(index) : R.NOMEM;
-    case Op.HREAD: return op_hread(op_y(word), index);
-    case Op.HWRITE: return op_hwrite(op_y(word), index);
-    case Op.PUT: return op_put(op_y(word), index);
-  }
-  if (!mm_alive(mm)) return R.SKIP;
-  switch (code) {
-    case Op.READ:
-    case Op.WRITE:
-    case Op.GUP:
-      if (!can_sleep()) return R.SKIP;
-      vmf_start(word, index);
-      return run_thread();
-    case Op.FORK: return op_fork(mm, op_y(word), index);
-    case Op.EXIT:
-      exit_mmap(mm);
-      return done(index);
-    case Op.CLEAR_REFS:
-      clear_refs_write(mm);
-      return done(index);
-  }
+/** Mapped pages among those the op names. */
+// @ts-ignore: decorator
+@inline function mapped_pages(mm: u32, word: u32): u32 {
+  return pages_with(mm, arg_mask(op_page(word)), VM_READ, 0);
+}
+function op_pageout(mm: u32, mask: u32, index: u32): u32 {
+  for (let rest = mask; rest != 0; rest &= rest - 1) pageout(mm, ctz(rest));
+  return done(index);
+}
+function op_uffd_unreg(mm: u32, mask: u32, index: u32): u32 {
+  if (!userfaultfd_unregister(mm, mask)) return R.REFUSED;
+  done(index);
+  if (knob(K.UFFD_UNREGISTER_WAKES_WP)) wake(mm, mask);
+  return R.OK;
+}
+function op_uffd_close(mm: u32, index: u32): u32 {
+  if (!userfaultfd_release(mm)) return R.REFUSED;
+  done(index);
+  wake(mm, 0xff);
+  return R.OK;
+}
+/** wp (protect) or unwp; a range that is not mapped or registered throughout is refused as a whole. */
+function op_wp(mm: u32, word: u32, protect: bool, index: u32): u32 {
   const asked = arg_mask(op_page(word));
-  if (code == Op.MMAP) return op_mmap(mm, asked, op_flags(word), index);
-  if (code == Op.UFFD_CLOSE) {
-    if (!userfaultfd_release(mm)) return R.REFUSED;
-    done(index);
-    wake(mm, 0xff);
-    return R.OK;
-  }
-  const mask = pages_with(mm, asked, VM_READ, 0);
+  const mask = mapped_pages(mm, word);
   if (mask == 0) return R.SKIP;
-  switch (code) {
-    case Op.MUNMAP:
+  if (mask != asked || !mwriteprotect_range(mm, mask, protect)) return R.REFUSED;
+  done(index);
+  if (!protect && !knob(K.MUTANT_UNWP_FORGETS_WAKE)) wake(mm, mask);
+  return R.OK;
+}
+
+/** One op, to its end; threads (read, write, gup) may return R.YIELD in interleaved mode. One jump decides. */
+function exec_op(word: u32, index: u32): u32 {
+  const mm = op_mm(word);
+  const alive = mm_alive(mm);
+  switch (op_code(word)) {
+    case Op.MMAP: return alive ? op_mmap(mm, arg_mask(op_page(word)), op_flags(word), index) : R.SKIP;
+    case Op.MUNMAP: {
+      const mask = mapped_pages(mm, word);
+      if (!alive || mask == 0) return R.SKIP;
       unmap_region(mm, mask);
       return done(index);
-    case Op.MPROTECT:
+    }
+    case Op.READ:
+    case Op.WRITE:
+      if (!alive || !can_sleep()) return R.SKIP;
+      vmf_start(word, index);
+      return run_access();
+    case Op.FORK: return alive ? op_fork(mm, op_y(word), index) : R.SKIP;
+    case Op.EXIT:
+      if (!alive) return R.SKIP;
+      exit_mmap(mm);
+      return done(index);
+    case Op.MPROTECT: {
+      const mask = mapped_pages(mm, word);
+      if (!alive || mask == 0) return R.SKIP;
       mprotect_fixup(mm, mask, (op_flags(word) & F_MPROTECT_RW) != 0);
       return done(index);
-    case Op.DONTNEED:
+    }
+    case Op.DONTNEED: {
+      const mask = mapped_pages(mm, word);
+      if (!alive || mask == 0) return R.SKIP;
       zap_page_range(mm, mask);
       return done(index);
-    case Op.PAGEOUT:
-      for (let rest = mask; rest != 0; rest &= rest - 1) pageout(mm, ctz(rest));
-      return done(index);
-    case Op.NUMA_HINT:
+    }
+    case Op.PAGEOUT: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_pageout(mm, mask, index) : R.SKIP;
+    }
+    case Op.SWAPOFF: return swapoff() ? done(index) : R.NOMEM;
+    case Op.NUMA_HINT: {
+      const mask = mapped_pages(mm, word);
+      if (!alive || mask == 0) return R.SKIP;
       change_protection(mm, pages_with(mm, mask, 0, VM_DAX), CP_PROT_NUMA);
       return done(index);
-    case Op.THP_SPLIT: return op_thp_split(mm, mask, index);
-    case Op.UFFD_REG: return mask == asked ? op_uffd_reg(mm, mask, op_flags(word), index) : R.REFUSED;
-    case Op.UFFD_UNREG:
-      if (!userfaultfd_unregister(mm, mask)) return R.REFUSED;
-      done(index);
-      if (knob(K.UFFD_UNREGISTER_WAKES_WP)) wake(mm, mask);
-      return R.OK;
-    case Op.WP:
-    case Op.UNWP:
-      if (mask != asked || !mwriteprotect_range(mm, mask, code == Op.WP)) return R.REFUSED;
-      done(index);
-      if (code == Op.UNWP && !knob(K.MUTANT_UNWP_FORGETS_WAKE)) wake(mm, mask);
-      return R.OK;
-    case Op.WAKE:
+    }
+    case Op.CLEAR_REFS:
+      if (!alive) return R.SKIP;
+      clear_refs_write(mm);
+      return done(index);
+    case Op.THP_SPLIT: return alive ? op_thp_split(mm, mapped_pages(mm, word), index) : R.SKIP;
+    case Op.UFFD_REG: {
+      const mask = mapped_pages(mm, word);
+      if (!alive || mask == 0) return R.SKIP;
+      return mask == arg_mask(op_page(word)) ? op_uffd_reg(mm, mask, op_flags(word), index) : R.REFUSED;
+    }
+    case Op.UFFD_UNREG: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_uffd_unreg(mm, mask, index) : R.SKIP;
+    }
+    case Op.UFFD_CLOSE: return alive ? op_uffd_close(mm, index) : R.SKIP;
+    case Op.WP: return alive ? op_wp(mm, word, true, index) : R.SKIP;
+    case Op.UNWP: return alive ? op_wp(mm, word, false, index) : R.SKIP;
+    case Op.WAKE: {
+      const mask = mapped_pages(mm, word);
+      if (!alive || mask == 0) return R.SKIP;
       if (!(mm_uffd(mm) & UFFD_OPEN)) return R.REFUSED;
       done(index);
       wake(mm, mask);
       return R.OK;
+    }
+    case Op.GUP:
+      if (!alive || !can_sleep()) return R.SKIP;
+      vmf_start(word, index);
+      return run_gup();
+    case Op.HREAD: return op_hread(op_y(word), index);
+    case Op.HWRITE: return op_hwrite(op_y(word), index);
+    case Op.PUT: return op_put(op_y(word), index);
   }
   return R.SKIP;
 }

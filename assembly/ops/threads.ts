@@ -135,7 +135,8 @@ function walk(mm: u32, page: u32, write: bool, cpu: u32): u32 {
   return f;
 }
 
-function run_access(): u32 {
+/** A CPU access: TLB, page walk, fault, again. */
+export function run_access(): u32 {
   const word = vmf_word();
   const mm = op_mm(word);
   const page = op_page(word);
@@ -196,7 +197,8 @@ function grant(mm: u32, page: u32, h: u32, flags: u32, f: u32): u32 {
   return R.OK;
 }
 
-function run_gup(): u32 {
+/** A GUP call: fast walk, then lookup and fault in turn. */
+export function run_gup(): u32 {
   const word = vmf_word();
   const mm = op_mm(word);
   const page = op_page(word);
