@@ -1,10 +1,14 @@
 // The judges at work: after each op its observations and the leaves it wrote, at the end the whole world.
-import { HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_SLEEPERS, OBS_COUNT, PROGRAM, RESULTS, SLEEPER_SIZE, SLEEPERS, TOUCHED } from '../mm/layout';
+import {
+  HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_SLEEPERS, OBS_COUNT, PROGRAM, RESULTS, SLEEPER_SIZE,
+  SLEEPERS, TOUCHED,
+} from '../mm/layout';
 import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
 import { page_version } from '../mm/page';
 import { pmd_at, pmd_trans_huge, pud_at } from '../mm/pgtable';
 import {
-  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, R,
+  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR,
+  R,
 } from '../ops/table';
 import { check_counts, check_page_bugs } from './accounting';
 import { hread } from './handles';
@@ -13,7 +17,8 @@ import { DIRTY, has, held, MAPPED, mask, promises_reset, WP_YES } from './promis
 import { fork_failed, observed, read } from './reference';
 import { clearViolations, NONE, setViolationOp, violate } from './report';
 import {
-  carries_uffd_wp, check_leaf, check_pinned, check_tlb, check_tlbs, contents, fast_gup_must_find, leaf_of, reports_soft_dirty, residency,
+  carries_uffd_wp, check_leaf, check_pinned, check_tlb, check_tlbs, contents, fast_gup_must_find, leaf_of,
+  reports_soft_dirty, residency,
 } from './structure';
 
 /** 0 off, 1 leaves written by each op and the world at the end, 2 the world after each op. */
@@ -34,11 +39,11 @@ export function judge_step(index: u32): void {
   if (mode == 0) return;
   setViolationOp(index);
   note_failed_fork(index);
-  if ((load<u32>(PROGRAM + ((index as usize) << 2)) & OP_PAIR) != 0) note_failed_fork(index + 1);
+  if (is_pair(index)) note_failed_fork(index + 1);
   const n = load<u32>(OBS_COUNT);
   for (let i: u32 = 0; i < n; i++) {
     const o = obs_at(i);
-    const word = load<u32>(PROGRAM + ((obs_index(o) as usize) << 2));
+    const word = op_at(obs_index(o));
     observed(o, word);
     switch (obs_kind(o)) {
       case Obs.GUP:
@@ -134,11 +139,23 @@ function check_mm(mm: u32): void {
   }
 }
 
+// @ts-ignore: decorator
+@inline function op_at(index: u32): u32 {
+  return load<u32>(PROGRAM + ((index as usize) << 2));
+}
+/** Did op `index` run with the next one? */
+// @ts-ignore: decorator
+@inline function is_pair(index: u32): bool {
+  const word = op_at(index);
+  const code = op_code(word);
+  return (word & OP_PAIR) != 0 && (code == Op.READ || code == Op.WRITE || code == Op.GUP);
+}
+
 /** Only the op's result tells of a fork that failed midway. */
 // @ts-ignore: decorator
 @inline function note_failed_fork(index: u32): void {
   if (load<u8>(RESULTS + (index as usize)) != R.NOMEM) return;
-  const word = load<u32>(PROGRAM + ((index as usize) << 2));
+  const word = op_at(index);
   if (op_code(word) == Op.FORK) fork_failed(op_mm(word));
 }
 
@@ -163,6 +180,6 @@ function check_sleepers(word: u32, index: u32): void {
 /** I19. In a pair the other thread may have changed the leaf in between, so nothing is judged there. */
 function check_refusal(o: u32, word: u32, index: u32): void {
   if ((op_flags(word) & (F_GUP_WRITE | F_GUP_PIN | F_GUP_LONGTERM | F_GUP_BREAK_COW)) != 0) return;
-  if ((load<u32>(PROGRAM + ((index as usize) << 2)) & OP_PAIR) != 0) return;
+  if (is_pair(index)) return;
   if (fast_gup_must_find(obs_mm(o), obs_page(o))) violate(I.FAST_ONLY_REFUSED, obs_mm(o), obs_page(o), NONE, 0, 0, 0);
 }

@@ -1,16 +1,15 @@
 // The reference memory: what each process must see, derived from what the program did and from nothing else.
 // Observations go in, violations come out. It shares no code and no knob with mm/.
 import {
-  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, foreign, has, held, life, MAPPED, mask, promise, promised,
-  promise_zeroes, REGISTERED, release, set_mask, set_uffd, SHARED, sign, tick, TRACKING, uffd, UFFD_FORKS, UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE,
+  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, foreign, has, held, life, MAPPED, mask, promise,
+  promised, promise_zeroes, REGISTERED, release, set_mask, set_uffd, SHARED, sign, tick, TRACKING, uffd, UFFD_FORKS,
+  UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE,
 } from './promises';
 import { detach, granted, hread, hwrite, owner_forks, pinned } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
-import {
-  arg_mask, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_y,
-} from '../ops/table';
+import { arg_mask, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_y } from '../ops/table';
 
 /** Flags of the uffd_reg record: features of the uffd, as UFFDIO_API told the program when it was created. */
 const GRANTED_UNPOPULATED: u32 = 1;

@@ -20,19 +20,19 @@ export function clearViolations(): void {
 @inline export function violated(): bool {
   return load<u32>(VIOLATION) != 0;
 }
-/** detail: free for the judge, its meaning stands at the call (shown as a number by --json). */
+/**
+ * detail: free for the judge, its meaning stands at the call (shown as a number by --json). What two judges see at
+ * once is recorded once.
+ */
 export function violate(invariant: u32, mm: u32, page: u32, handle: u32, expected: u32, got: u32, detail: u32): void {
   store<u32>(VIOLATION, load<u32>(VIOLATION) | (1 << invariant));
+  const where = (invariant & 0xff) | ((mm & 0xff) << 8) | ((page & 0xff) << 16) | ((handle & 0xff) << 24);
+  const what = (expected & 0xff) | ((got & 0xff) << 8) | ((currentOp & 0xff) << 16) | ((detail & 0xff) << 24);
+  const record = (where as u64) | ((what as u64) << 32);
   const n = load<u32>(VIOLATION, 4);
+  const end = VIOLATION + 8 + ((n as usize) << 3);
+  for (let at = VIOLATION + 8; at < end; at += 8) if (load<u64>(at) == record) return;
   if (n >= MAX) return;
-  const at = VIOLATION + 8 + ((n as usize) << 3);
-  store<u8>(at, invariant);
-  store<u8>(at, mm, 1);
-  store<u8>(at, page, 2);
-  store<u8>(at, handle, 3);
-  store<u8>(at, expected, 4);
-  store<u8>(at, got, 5);
-  store<u8>(at, currentOp, 6);
-  store<u8>(at, detail, 7);
+  store<u64>(end, record);
   store<u32>(VIOLATION, n + 1, 4);
 }

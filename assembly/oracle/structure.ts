@@ -1,14 +1,18 @@
 // What must hold between page tables, struct pages, swap slots and TLBs at one leaf, whatever the program did. Reads
 // the world, never writes it. The one knob asked is whether PageAnonExclusive exists.
-import { FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, TLB, TLB_CPU_SIZE } from '../mm/layout';
 import {
-  _PAGE_PRESENT, _PAGE_RW, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_UFFD_WP, is_pte_marker, is_swap_pte, make_pte_marker, pmd_at, pmd_trans_huge, pte_at, pte_marker_uffd_wp,
-  PTE_MARKER_UFFD_WP, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_special, pte_swp_exclusive, pte_swp_soft_dirty,
-  pte_swp_uffd_wp, pte_uffd_wp, pte_write, pud_at, swp_offset,
+  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION,
+  TLB, TLB_CPU_SIZE,
+} from '../mm/layout';
+import {
+  _PAGE_PRESENT, _PAGE_RW, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_UFFD_WP, is_pte_marker,
+  is_swap_pte, make_pte_marker, pmd_at, pmd_trans_huge, pte_at, pte_marker_uffd_wp, PTE_MARKER_UFFD_WP, pte_pfn,
+  pte_present, pte_protnone, pte_soft_dirty, pte_special, pte_swp_exclusive, pte_swp_soft_dirty, pte_swp_uffd_wp,
+  pte_uffd_wp, pte_write, pud_at, swp_offset,
 } from '../mm/pgtable';
 import {
-  compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, page_flags, page_mapcount, page_pins, page_ref, page_swap,
-  page_version, PG_ANON, total_mapcount,
+  compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, page_flags, page_mapcount, page_pins, page_ref,
+  page_swap, page_version, PG_ANON, total_mapcount,
 } from '../mm/page';
 import { VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vm_flags } from '../mm/vma';
 import { K, knob } from '../kernel/knobs';
