@@ -18,8 +18,8 @@ export const PICK_MM: usize = FUZZ_AREA;
 export const PICK_HANDLE: usize = FUZZ_AREA + 128;
 
 /** Swarm mixes: see mixes.ts. */
-export const NR_MIXES: u32 = 256;
-export const MIX_SIZE: usize = 704;
+export const NR_MIXES: u32 = 128;
+export const MIX_SIZE: usize = 1088;
 export const MIXES: usize = FUZZ_AREA + 0x100;
 const MIXES_END: usize = MIXES + (NR_MIXES as usize) * MIX_SIZE;
 
@@ -52,7 +52,7 @@ const NOVEL_END: usize = NOVEL + (NOVEL_MAX as usize) * NOVEL_RECORD;
  * FAULTS after the violation, u64 first violation record, u32 key, u32 key of the reduced program; then the words as
  * run and the words after reduction, MAX_OPS each.
  */
-export const FOUND_MAX: u32 = 48;
+export const FOUND_MAX: u32 = 96;
 export const FOUND_HEADER: usize = 48;
 export const FOUND_RECORD: usize = FOUND_HEADER + 2 * PROGRAM_BYTES;
 export const FOUND_COUNT: usize = NOVEL_END;

@@ -12,8 +12,8 @@ import { first_invariant, reduce, shape_key } from './reduce';
 import { draw, mix64 } from './rng';
 
 /** Reductions of one run, and how many of them go to failures whose circumstances are known (1 in SAMPLE of those). */
-const REDUCTIONS_MAX: u32 = 64;
-const SAMPLES_MAX: u32 = 16;
+const REDUCTIONS_MAX: u32 = 256;
+const SAMPLES_MAX: u32 = 32;
 const SAMPLE: u64 = 64;
 /** At most this many keys in the table: it must stay sparse. */
 const KEYS_MAX: u32 = KEYS_SLOTS / 2;

@@ -1,12 +1,13 @@
 // Draws the ops of a program, one at a time and between the ops' runs, so that an op can fit the state it will meet.
 // The words drawn are the program: running them again needs no generator.
 import { HANDLE_SIZE, HANDLES, MM_ALIVE, MM_SIZE, SLEEPER_SIZE, SLEEPERS, WORLD } from '../mm/layout';
+import { pmd_vm_flags, vm_flags, VM_READ, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
 import {
-  F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT, PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0,
+  arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT, PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0, PAGE_ARG_PMD1,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
 import {
-  HABIT_DAX, HABIT_LONG, HABIT_THP, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS, MIX_PMD, MIX_SECOND, MIX_THREAD2,
+  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS, MIX_PMD, MIX_SECOND, MIX_THREAD2,
 } from './mixes';
 import { below, draw, seed_stream, shard_key } from './rng';
 
@@ -29,6 +30,7 @@ let some_pages: u64 = 0;
 let thread2: u32 = 0;
 let pairs: u32 = 0;
 let hot: u32 = 0;
+let after_access: u32 = 0;
 
 /** Draws the mixes of a shard and chooses how its programs are made. */
 export function generate_begin(seed: u64, shard: u32, strategy: u32): void {
@@ -71,6 +73,7 @@ export function program_begin(index: u32): u64 {
   mix = MIXES + (((r >> 56) % NR_MIXES) as usize) * MIX_SIZE;
   thread2 = load<u16>(mix, MIX_THREAD2);
   pairs = load<u32>(mix, MIX_PAIRS);
+  after_access = 0;
   use_pages(((r >> 53) & 7) as u32);
   return r;
 }
@@ -106,31 +109,63 @@ export function draw_op(second: bool): u32 {
   const alive = (a & 1) | ((b & 1) << 1) | ((c & 1) << 2);
   if (alive == 0) return 0xffffffff;
   const uffd = ((a >> 24) & 1) | ((b >> 23) & 2) | ((c >> 22) & 4);
-  const used = (load<u8>(HANDLES) as u32) | ((load<u8>(HANDLES + HANDLE_SIZE) as u32) << 1) |
-    ((load<u8>(HANDLES + 2 * HANDLE_SIZE) as u32) << 2) | ((load<u8>(HANDLES + 3 * HANDLE_SIZE) as u32) << 3);
+  // Bit 0 of a handle: in use; bit 32: writable.
+  const h0 = load<u64>(HANDLES);
+  const h1 = load<u64>(HANDLES + HANDLE_SIZE);
+  const h2 = load<u64>(HANDLES + 2 * HANDLE_SIZE);
+  const h3 = load<u64>(HANDLES + 3 * HANDLE_SIZE);
+  const handles = (h0 & 0x100000001) | ((h1 & 0x100000001) << 1) | ((h2 & 0x100000001) << 2) | ((h3 & 0x100000001) << 3);
+  const used = (handles as u32) & 15;
+  const writable = (handles >> 32) as u32;
   const asleep: u32 = (load<u8>(SLEEPERS, 4) | load<u8>(SLEEPERS + SLEEPER_SIZE, 4) | load<u8>(SLEEPERS + 2 * SLEEPER_SIZE, 4) |
     load<u8>(SLEEPERS + 3 * SLEEPER_SIZE, 4)) & 1;
-  const context = (used ? 1 : 0) + (uffd ? 2 + 2 * asleep : 0);
+  const context = (used ? 1 : 0) + (uffd ? 2 + 2 * asleep : 0) + after_access;
 
   const drawn: u32 = load<u8>(mix + (((context as usize) << 6) | ((r & 63) as usize)));
-  const impossible: u32 = ((alive == 7 ? 1 : 0) << Op.FORK) | ((used == 15 ? 1 : 0) << Op.GUP) | ((alive & (alive - 1) ? 0 : 1) << Op.EXIT);
-  const op = (impossible >> drawn) & 1 ? Op.WRITE : drawn;
-  const is: u32 = 1 << op;
+  const impossible: u32 = ((alive == 7 ? 1 : 0) << Op.FORK) | ((used == 15 ? 1 : 0) << Op.GUP) | ((alive & (alive - 1) ? 0 : 1) << Op.EXIT) |
+    ((writable ? 0 : 1) << Op.HWRITE);
+  let op = (impossible >> drawn) & 1 ? Op.WRITE : drawn;
+  let is: u32 = 1 << op;
+  after_access = is & ((1 << Op.READ) | (1 << Op.WRITE)) ? AFTER_ACCESS : 0;
 
   const set = is & NEEDS_UFFD ? uffd : alive;
   const mm: u32 = is & NO_MM ? 0 : load<u8>(PICK_MM + ((set << 4) | (((r >> 6) as u32) & 15)));
   const nibble = (r >> 10) & 15;
   const pages = is & RANGE ? some_pages : one_page;
-  const page = is & (RANGE | ONE_PAGE) ? ((pages >> (nibble << 2)) as u32) & 15 : 0;
+  let page = is & (RANGE | ONE_PAGE) ? ((pages >> (nibble << 2)) as u32) & 15 : 0;
+  // An access that can only fail is seldom worth a turn: map, read, or go where something is mapped.
+  const spare = ((r >> 38) as u32) & 7;
+  if (is & ONE_PAGE && spare) {
+    if (!vm_flags(mm, page)) page = hot;
+    const vma = vm_flags(mm, page);
+    if (!vma) op = Op.MMAP;
+    else if (op == Op.WRITE && !(vma & VM_WRITE)) op = spare & 1 ? Op.READ : Op.MPROTECT;
+    is = 1 << op;
+  }
+  if (is & ((1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.UFFD_REG)) && spare) {
+    const wanted = op == Op.UFFD_REG ? VM_READ : VM_UFFD_WP;
+    if (!all_have(mm, page, wanted)) {
+      page = hot;
+      if (op == Op.WP && !(vm_flags(mm, page) & wanted)) op = Op.UFFD_REG;
+    }
+  }
   const dead: u32 = load<u8>(PICK_MM + (((~alive & 7) << 4) | (((r >> 14) as u32) & 15)));
-  const handle: u32 = load<u8>(PICK_HANDLE + ((used << 2) | (((r >> 14) as u32) & 3)));
+  const handle: u32 = load<u8>(PICK_HANDLE + (((op == Op.HWRITE ? writable : used) << 2) | (((r >> 14) as u32) & 3)));
   const y = is & NEEDS_HANDLE ? handle : op == Op.GUP ? ctz(~used) : op == Op.FORK ? dead : 0;
   const flavour = ((r >> 18) as u32) & 15;
-  const flags: u32 = load<u16>(mix + (op == Op.GUP ? MIX_GUP + (flavour << 1) : MIX_FLAGS + ((op << 3) | ((flavour & 3) << 1))));
-  const dax = op == Op.MMAP && (flags & F_MMAP_DAX) != 0;
-  const word = op_word(op, mm, dax ? PAGE_ARG_ALL : page, y, flags) | (is & ACCESSES ? ((thread2 >> (((r >> 22) as u32) & 15)) & 1) << 14 : 0);
+  let flags: u32 = load<u16>(mix + (op == Op.GUP ? MIX_GUP + (flavour << 1) : MIX_FLAGS + ((op << 3) | ((flavour & 3) << 1))));
+  if (op == Op.MMAP && flags & F_MMAP_DAX) page = PAGE_ARG_ALL;
+  if (op == Op.MPROTECT && spare) flags = vm_flags(mm, arg_first(page)) & VM_WRITE ? 0 : F_MPROTECT_RW;
+  const word = op_word(op, mm, page, y, flags) | (is & ACCESSES ? ((thread2 >> (((r >> 22) as u32) & 15)) & 1) << 14 : 0);
   if (second || !(is & ACCESSES) || !((pairs >> (((r >> 26) as u32) & 31)) & 1)) return word;
   return word | OP_PAIR | (((r >> 32) as u32) << OP_SCHEDULE_SHIFT);
+}
+
+function all_have(mm: u32, page: u32, flag: u32): bool {
+  if (page < 8) return (vm_flags(mm, page) & flag) != 0;
+  const four = (flag as u64) * 0x0001000100010001;
+  const low = page == PAGE_ARG_PMD1 || (pmd_vm_flags(mm, 0) & four) == four;
+  return low && (page == PAGE_ARG_PMD0 || (pmd_vm_flags(mm, 1) & four) == four);
 }
 
 /** Uniform over ops and arguments, blind to the state. */

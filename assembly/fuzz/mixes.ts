@@ -12,18 +12,19 @@ import {
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
 import { below, draw, seed_stream } from './rng';
 
-/** Context = 1 if a handle is in use, + 2 if a uffd is open, + 2 more if a thread sleeps. */
-const CONTEXTS: u32 = 6;
-export const MIX_FLAGS: usize = 384;
-export const MIX_GUP: usize = 568;
-export const MIX_SECOND: usize = 600;
-export const MIX_PMD: usize = 608;
-export const MIX_ALL: usize = 616;
-export const MIX_THREAD2: usize = 624;
-export const MIX_PAIRS: usize = 628;
-export const MIX_HABITS: usize = 632;
+/** Context = 1 if a handle is in use, + 2 if a uffd is open, + 2 more if a thread sleeps; + 6 after an access. */
+const CONTEXTS: u32 = 12;
+export const AFTER_ACCESS: u32 = 6;
+export const MIX_FLAGS: usize = 768;
+export const MIX_GUP: usize = 952;
+export const MIX_SECOND: usize = 984;
+export const MIX_PMD: usize = 992;
+export const MIX_ALL: usize = 1000;
+export const MIX_THREAD2: usize = 1008;
+export const MIX_PAIRS: usize = 1012;
+export const MIX_HABITS: usize = 1016;
 /** Weights of the ops, the tables' origin. */
-const MIX_WEIGHTS: usize = 640;
+const MIX_WEIGHTS: usize = 1024;
 /** Habits: the first mapping is THP-enabled, is DAX; programs may be long. */
 export const HABIT_THP: u32 = 1;
 export const HABIT_DAX: u32 = 2;
@@ -50,16 +51,20 @@ function presence(op: u32): u32 {
   }
   return 4;
 }
-/** Groups are left out as a whole: 1 fork, 2 uffd, 3 GUP, 4 swap, 5 processes end. */
+/** Groups are left out as a whole: 1 fork, 2 uffd, 3 GUP, 4 swap, 5 what needs a THP. */
 function group(op: u32): u32 {
   if (op == Op.FORK || op == Op.EXIT) return 1;
   if (op >= Op.UFFD_REG && op <= Op.WAKE) return 2;
   if (op >= Op.GUP) return 3;
   if (op == Op.PAGEOUT || op == Op.SWAPOFF) return 4;
-  return 0;
+  return op == Op.THP_SPLIT ? 5 : 0;
 }
-/** How much likelier an op is in a context. */
+/** How much likelier an op is in a context: an access right after an access seldom faults. */
 function fitting(op: u32, context: u32): u32 {
+  const access = op == Op.READ || op == Op.WRITE;
+  return context >= AFTER_ACCESS ? suiting(op, context - AFTER_ACCESS) * (access ? 1 : 2) : suiting(op, context) * 2;
+}
+function suiting(op: u32, context: u32): u32 {
   const handles = (context & 1) != 0;
   const uffd = context >> 1;
   switch (op) {
@@ -138,6 +143,8 @@ function make_mix(mix: usize, weights: usize): void {
   if (((r >> 2) & 7) >= 3) groups |= 1 << 2;
   if ((r >> 5) & 3) groups |= 1 << 3;
   if ((r >> 7) & 1) groups |= 1 << 4;
+  const thp = ((r >> 8) & 7) < 3;
+  if (thp) groups |= 1 << 5;
   for (let op: u32 = 0; op < Op.COUNT; op++) {
     const s = draw();
     const enabled = ((groups >> group(op)) & 1) != 0 && (s & 15) < (presence(op) as u64);
@@ -145,7 +152,6 @@ function make_mix(mix: usize, weights: usize): void {
   }
   for (let context: u32 = 0; context < CONTEXTS; context++) fill_context(mix, context, weights);
 
-  const thp = ((r >> 8) & 7) < 3;
   const dax = ((r >> 11) & 31) == 0;
   const huge: u32 = thp ? F_MMAP_THP : 0;
   set_flags(mix, Op.MMAP, huge, huge, 0, dax ? F_MMAP_DAX : huge);
@@ -161,9 +167,12 @@ function make_mix(mix: usize, weights: usize): void {
   }
 
   store<u64>(mix, (r >> 20) & 1 ? nibbles(6) : 0, MIX_SECOND);
-  const all = nibbles(thp ? 3 : 1);
+  // Most ops on ranges take the same one, so that what one of them registers the next can protect.
+  const usually = ((r >> 32) & 7) as u32;
+  const pmds = thp ? usually < 6 : usually < 2;
+  const all = !pmds && usually == 7 ? nibbles(12) : nibbles(1);
   store<u64>(mix, all, MIX_ALL);
-  store<u64>(mix, nibbles(thp ? 9 : 2) & ~all, MIX_PMD);
+  store<u64>(mix, nibbles(pmds ? 12 : 2) & ~all, MIX_PMD);
   const s = draw();
   const thread2 = (s & 3) < 2 ? 0 : (s >> 2) & 1 ? (s >> 16) & (s >> 32) : s >> 16;
   store<u16>(mix, thread2 as u32, MIX_THREAD2);

@@ -6,6 +6,7 @@ import { Op, op_code, op_flags, op_mm, op_page, OP_PAIR, op_y } from '../ops/tab
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { violated } from '../oracle/report';
 import { BEST } from './area';
+import { NO_MM, ONE_PAGE, RANGE } from './generate';
 import { mix64 } from './rng';
 
 /** Clears the pair bit and its schedule. */
@@ -76,12 +77,39 @@ export function reduce(n: u32, invariant: u32): u32 {
       if (i > length) i = length;
     }
   }
+  length = without_ranges(length, invariant);
   for (let i: u32 = 0; i < length; i++) {
-    if (word_at(BEST, i) & OP_PAIR) length = try_word(length, i, word_at(BEST, i) & UNPAIRED, invariant);
+    // Where any access will do, let it be a write.
+    const code = op_code(word_at(BEST, i));
+    if (code == Op.READ || code == Op.GUP) length = try_word(length, i, (word_at(BEST, i) & 0xfc0) | Op.WRITE, invariant);
+    if (i < length && word_at(BEST, i) & OP_PAIR) length = try_word(length, i, word_at(BEST, i) & UNPAIRED, invariant);
     for (let bits = i < length ? word_at(BEST, i) & OPTIONAL_BITS : 0; bits != 0 && i < length; bits &= bits - 1)
       length = try_word(length, i, word_at(BEST, i) & ~(bits & -bits), invariant);
   }
   return length;
+}
+/** Ranges become the page of the first access: all at once, as a range must be mapped to be registered, then each. */
+function without_ranges(n: u32, invariant: u32): u32 {
+  const page = hot_page(n);
+  memory.copy(PROGRAM, BEST, (n as usize) << 2);
+  for (let i: u32 = 0; i < n; i++) if (op_page(word_at(PROGRAM, i)) >= 8) set_word(PROGRAM, i, with_page(word_at(PROGRAM, i), page));
+  const k = fails(n, invariant);
+  let length = k ? take_best(k) : n;
+  for (let i = length; i > 0; i--)
+    if (i <= length && op_page(word_at(BEST, i - 1)) >= 8) length = try_word(length, i - 1, with_page(word_at(BEST, i - 1), page), invariant);
+  return length;
+}
+// @ts-ignore: decorator
+@inline function with_page(word: u32, page: u32): u32 {
+  return (word & ~0xf00) | (page << 8);
+}
+/** The page that the accesses of BEST[0..n) use first. */
+function hot_page(n: u32): u32 {
+  for (let i: u32 = 0; i < n; i++) {
+    const code = op_code(word_at(BEST, i));
+    if (code == Op.READ || code == Op.WRITE || code == Op.GUP) return op_page(word_at(BEST, i));
+  }
+  return 0;
 }
 function try_word(length: u32, i: u32, word: u32, invariant: u32): u32 {
   memory.copy(PROGRAM, BEST, (length as usize) << 2);
@@ -101,8 +129,10 @@ export function shape_key(n: u32, invariant: u32): u32 {
   for (let i: u32 = 0; i < end; i++) {
     const word = word_at(BEST, i);
     const code = op_code(word);
-    pages = named(pages, op_page(word));
-    mms = named(mms, op_mm(word));
+    const is: u32 = 1 << code;
+    const paged = (is & (ONE_PAGE | RANGE)) != 0;
+    if (paged) pages = named(pages, op_page(word));
+    if (!(is & NO_MM)) mms = named(mms, op_mm(word));
     let y: u64 = 0;
     if (code == Op.FORK) {
       mms = named(mms, op_y(word));
@@ -111,8 +141,9 @@ export function shape_key(n: u32, invariant: u32): u32 {
       handles = named(handles, op_y(word));
       y = name_of(handles, op_y(word));
     }
-    const shape = (code as u64) | (name_of(pages, op_page(word)) << 6) | (name_of(mms, op_mm(word)) << 12) | (y << 16) |
-      ((op_flags(word) as u64) << 20) | ((word & OP_PAIR ? 1 : 0) << 30);
+    const page: u64 = paged ? name_of(pages, op_page(word)) : 0;
+    const mm: u64 = is & NO_MM ? 0 : name_of(mms, op_mm(word));
+    const shape = (code as u64) | (page << 6) | (mm << 12) | (y << 16) | ((op_flags(word) as u64) << 20) | ((word & OP_PAIR ? 1 : 0) << 30);
     h = mix64(h ^ shape);
   }
   return ((h >> 32) as u32) | 1;
