@@ -62,7 +62,7 @@ export function knobOn(vector: KnobVector, id: number): boolean {
   return ((vector[id >> 6]! >> BigInt(id & 63)) & 1n) !== 0n;
 }
 
-function withKnob(vector: KnobVector, id: number, on: boolean): KnobVector {
+export function withKnob(vector: KnobVector, id: number, on: boolean): KnobVector {
   const bit = 1n << BigInt(id & 63);
   const [a, b, c] = vector.map((word, i) => (i !== id >> 6 ? word : on ? word | bit : word & ~bit));
   return [a!, b!, c!];

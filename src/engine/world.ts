@@ -30,6 +30,8 @@ export interface Mm {
 
 export interface Page {
   readonly frame: number;
+  /** 'zero page', 'huge zero page' or 'DAX page': no ordinary memory, nothing is counted. */
+  readonly special?: string;
   readonly refs: number;
   /** PTEs that map it. */
   readonly mapcount: number;
@@ -159,8 +161,10 @@ export class WorldReader {
     const pages = Array.from({ length: 32 }, (_, frame): Page => {
       const flags = byte('PG_FLAGS', frame);
       const slot = nonZero(byte('PG_SLOT', frame));
+      const special = this.#special(frame);
       return {
         frame,
+        ...(special !== undefined && { special }),
         refs: byte('PG_REFS', frame),
         mapcount: byte('PG_MAPCOUNT', frame),
         entire: byte('PG_ENTIRE', frame),
@@ -212,6 +216,12 @@ export class WorldReader {
       sleepers: sleepers.filter(({ used }) => used).map(({ used: _, ...sleeper }) => sleeper),
       tlb: this.#tlb(view),
     };
+  }
+
+  #special(frame: number): string | undefined {
+    const at = (name: string) => this.#catalogue.at(name);
+    if (frame < at('NR_FRAMES')) return undefined;
+    return frame === at('ZERO_PFN') ? 'zero page' : frame === at('DAX_PFN') ? 'DAX page' : 'huge zero page';
   }
 
   #mm(view: DataView, base: number, name: string): Mm {

@@ -1,0 +1,160 @@
+// A counterexample as one would paste it into a mail to linux-mm.
+import type { Catalogue } from '../engine/catalogue.js';
+import type { Engine } from '../engine/engine.js';
+import type { Cure, Flip } from '../findings/cures.js';
+import { explain, type LeafChange, type LeafState, type Step } from '../findings/explain.js';
+import type { Diagnosis } from '../findings/finding.js';
+import type { TracedRun } from '../findings/trace.js';
+import { Trial } from '../findings/trial.js';
+import { printSpec } from '../text/id.js';
+import { printItems } from '../text/print.js';
+import { COLUMNS, wrap, wrapProgram } from './layout.js';
+import { brokenPromise } from './promise.js';
+
+const INDENT = '      ';
+
+/** The whole report of a broken promise. */
+export function reportText(engine: Engine, diagnosis: Diagnosis): string {
+  const { catalogue } = engine;
+  const { spec, words, run, violation, cures, cause } = diagnosis;
+  const { slug } = catalogue.invariant(violation.invariant);
+  const items = printItems(words, catalogue.ops);
+  const by = `${cause.leaf ? 'The entry was last set' : 'Decided'} in step ${cause.step} by`;
+  const where = cause.function === 'none' ? [] : wrap(`${by} ${cause.function}: ${cause.decision}.`);
+  return [
+    ...wrap(`${slug} on ${printSpec(spec)}, in ${words.length} operation${words.length === 1 ? '' : 's'}`),
+    '',
+    ...wrap(brokenPromise(violation, words, catalogue)),
+    ...where,
+    '',
+    ...wrapProgram(
+      items.map(({ text }) => text),
+      '  ',
+    ),
+    '',
+    ...stepsText(run, words, catalogue, slug === 'tlb-stale'),
+    '',
+    ...wrap(`broken: ${slug}: ${catalogue.invariant(violation.invariant).statement}`, '  => ', '     '),
+    '',
+    ...curesText(cures),
+    '',
+    ...kernelsText(engine, words, violation.invariant),
+    '',
+    ...replayText(diagnosis, items),
+  ]
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+/** The numbered steps of a run. */
+export function stepsText(run: TracedRun, words: Uint32Array, catalogue: Catalogue, tlb = false): string[] {
+  const lines = explain(run, words, catalogue, tlb).flatMap(stepText);
+  if (run.finalLook) lines.push('      (seen only by the final look at every page and handle)');
+  return lines;
+}
+
+function stepText(step: Step): string[] {
+  const result = step.results.every((one) => one === 'ok') ? '' : `  [${step.results.join(' | ')}]`;
+  const lines = wrap(`${step.text}${result}`, `${String(step.number).padStart(3)}. `);
+  for (const { function: name, decision } of step.decisions)
+    lines.push(...wrap(`${name}: ${decision}`, INDENT, `${INDENT}  `));
+  for (const event of step.events) lines.push(...wrap(event, `${INDENT}* `));
+  for (const change of step.changes) lines.push(...changeText(change));
+  return lines;
+}
+
+/** Columns of the page behind an entry. */
+const ENTRY_WIDTH = 18;
+
+function changeText({ mm, pages, before, after }: LeafChange): string[] {
+  const name = `${INDENT}${mm} ${pages}  `;
+  if (before.entry === after.entry && before.level === after.level && before.page?.frame === after.page?.frame)
+    return leafLines(name, before, after);
+  return [...leafLines(name, before), ...leafLines('->  '.padStart(name.length), after)];
+}
+
+/** Entry and page side by side, or below each other where that is too long. */
+function leafLines(lead: string, state: LeafState, now: LeafState = state): string[] {
+  const leaf = state.level === 'PTE' ? state.entry : `${state.level} ${state.entry}`;
+  const page = pageText(state, now);
+  const line = `${lead}${leaf.padEnd(ENTRY_WIDTH)}  ${page}`.trimEnd();
+  return line.length <= COLUMNS ? [line] : [`${lead}${leaf}`, ...wrap(page, ' '.repeat(lead.length))];
+}
+
+/** The page behind a leaf; with `now`, what of it has changed. */
+function pageText(state: LeafState, now: LeafState = state): string {
+  if (state.special !== undefined) return state.special;
+  if (!state.page || !now.page) return '';
+  const change = (from: string | number, to: string | number) => (from === to ? `${from}` : `${from} -> ${to}`);
+  const [a, b] = [state.page, now.page];
+  const counts = [`refs ${change(a.refs, b.refs)}`, `mapcount ${change(a.mapcount, b.mapcount)}`];
+  if (a.pins + b.pins > 0) counts.push(`pins ${change(a.pins, b.pins)}`);
+  if (a.exclusive || b.exclusive)
+    counts.push(a.exclusive === b.exclusive ? 'E' : change(a.exclusive ? 'E' : 'no E', b.exclusive ? 'E' : 'no E'));
+  if (a.swapCache || b.swapCache)
+    counts.push(a.swapCache && b.swapCache ? 'swap cache' : `${b.swapCache ? 'into' : 'out of'} swap cache`);
+  const last = a.frame + state.dataOf.length - 1;
+  const pages = last === a.frame ? `page ${a.frame}` : `pages ${a.frame}..${last}`;
+  return `${pages}: ${counts.join(', ')}; ${change(dataText(state.dataOf), dataText(now.dataOf))}`;
+}
+
+/** `data of step 2`; over several pages `data of steps 2,-,4,-`, a dash for zeroes. */
+function dataText(dataOf: readonly number[]): string {
+  const first = dataOf[0] ?? 0;
+  if (dataOf.every((version) => version === first)) return first === 0 ? 'zeroes' : `data of step ${first}`;
+  return `data of steps ${dataOf.map((version) => version || '-').join(',')}`;
+}
+
+function flipText({ knob, on }: Flip): string {
+  return `${on ? '+' : '-'}${knob.name}: ${knob.source}`;
+}
+
+function curesText(cures: readonly Cure[]): string[] {
+  if (cures.length === 0) return ['Cured by: no set of up to three knobs.'];
+  const head = cures[0]!.faithful ? 'Cured by' : 'Silenced, though only by refusing an operation, by';
+  const lines = [`${head}${cures.length > 1 ? ' any one of' : ''} (+ is --with, - is --without):`];
+  for (const { flips } of cures) {
+    for (const [i, flip] of flips.entries()) {
+      lines.push(...wrap(flipText(flip), i === 0 ? '  ' : '    with ', '    '));
+      const doc = flip.on ? flip.knob.doc : `Without: ${flip.knob.doc}`;
+      lines.push(...wrap(doc, '      '));
+    }
+  }
+  return lines;
+}
+
+/** Which kernels of the catalogue break this promise (or another one) with the program. */
+export function kernelVerdicts(engine: Engine, words: Uint32Array): { kernel: string; slugs: string[] }[] {
+  const { catalogue } = engine;
+  return catalogue.kernels.map(({ name, vector }) => {
+    const { verdict } = new Trial(engine, vector).run(words);
+    const ids = [...new Set(verdict.violations.map(({ invariant }) => invariant))];
+    return { kernel: name, slugs: ids.map((id) => catalogue.invariant(id).slug) };
+  });
+}
+
+function kernelsText(engine: Engine, words: Uint32Array, invariant: number): string[] {
+  const { slug } = engine.catalogue.invariant(invariant);
+  const verdicts = kernelVerdicts(engine, words);
+  const same = verdicts.filter(({ slugs }) => slugs.includes(slug)).map(({ kernel }) => kernel);
+  const other = verdicts.filter(({ slugs }) => slugs.length > 0 && !slugs.includes(slug));
+  const kept = verdicts.filter(({ slugs }) => slugs.length === 0).map(({ kernel }) => kernel);
+  return [
+    ...wrap(same.join(', ') || 'none', 'Broken on:  '),
+    ...(other.length === 0
+      ? []
+      : wrap(other.map(({ kernel, slugs }) => `${kernel} (${slugs[0]})`).join(', '), 'Otherwise:  ')),
+    ...wrap(kept.join(', ') || 'none', 'Kept on:    '),
+  ];
+}
+
+function replayText({ spec }: Diagnosis, items: readonly { text: string }[]): string[] {
+  const program = items.map(({ text }) => text);
+  const knobs = [...spec.with.map((name) => ` --with ${name}`), ...spec.without.map((name) => ` --without ${name}`)];
+  const command = `npx breakcow replay --kernel ${spec.kernel}${knobs.join('')}`;
+  const line = `  ${command} '${program.join('; ')}'`;
+  if (line.length <= COLUMNS) return ['Replay with:', line];
+  // A line end inside the quotes separates operations as ";" does.
+  const lines = wrapProgram(program, '    ');
+  return ['Replay with:', ...wrap(`${command} '`, '  ', '    '), ...lines.slice(0, -1), `${lines.at(-1)}'`];
+}
