@@ -57,13 +57,16 @@ function singleCures(words: Uint32Array, trial: Trial, invariant: number): Trial
 }
 
 /**
- * Minimizes without sliding into another flaw that breaks the same invariant: where one knob cures the found program,
- * it has to cure every smaller one too.
+ * Minimizes without sliding into another flaw that breaks the same invariant: some knob that cures the found program
+ * has to cure the small one too, if there is any.
  */
 export function minimizeCause(words: Uint32Array, trial: Trial, invariant: number): Uint32Array {
-  const [cured] = singleCures(words, trial, invariant);
-  if (!cured) return minimizeBreaking(words, trial, invariant);
-  return minimizeBreaking(words, trial, invariant, (candidate) => !breaks(cured.mask(candidate), invariant));
+  const quick = minimizeBreaking(words, trial, invariant);
+  const marks = singleCures(words, trial, invariant);
+  const cures = (cured: Trial, candidate: Uint32Array) => !breaks(cured.mask(candidate), invariant);
+  const [mark] = marks;
+  if (!mark || marks.some((cured) => cures(cured, quick))) return quick;
+  return minimizeBreaking(words, trial, invariant, (candidate) => cures(mark, candidate));
 }
 
 export function makeFinding(

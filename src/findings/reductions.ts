@@ -8,6 +8,13 @@ type Program = readonly OpFields[];
 const TRIPLES_UP_TO = 16;
 const LENGTH_WEIGHT = 1 << 20;
 
+/** A plain access is easier to read than a GUP that only touches the page. */
+const GRANT_WEIGHT = 32;
+
+function grants(op: OpInfo): boolean {
+  return op.takesThread && op.takesY === 'handle';
+}
+
 /** Number of the choice that holds in each flag group, summed: 0 = all defaults. */
 function flagWeight(op: OpInfo, flags: number): number {
   return op.groups.reduce(
@@ -22,7 +29,8 @@ export function weight(ops: readonly OpInfo[], words: Uint32Array): number {
   for (const word of words) {
     const fields = decodeOp(word);
     const { mm, page, y, cpu, flags, pair, schedule } = fields;
-    sum += mm + page + y + cpu + flagWeight(ops[fields.code]!, flags) + schedule + (pair ? 1 : 0);
+    const op = ops[fields.code]!;
+    sum += mm + page + y + cpu + flagWeight(op, flags) + schedule + (pair ? 1 : 0) + (grants(op) ? GRANT_WEIGHT : 0);
   }
   return sum;
 }
@@ -35,6 +43,14 @@ function* drops(program: Program): Generator<Program> {
   if (n > TRIPLES_UP_TO) return;
   for (let i = 0; i < n; i++) {
     for (let j = i + 1; j < n; j++) for (let k = j + 1; k < n; k++) yield without(i, j, k);
+  }
+}
+
+/** A GUP becomes the access that it resembles. */
+function* plainAccess(ops: readonly OpInfo[], { code, mm, page, cpu, pair, schedule }: OpFields): Generator<OpFields> {
+  if (!grants(ops[code]!)) return;
+  for (const name of ['read', 'write']) {
+    yield { code: ops.findIndex((op) => op.name === name), mm, page, y: 0, cpu, flags: 0, pair, schedule };
   }
 }
 
@@ -112,6 +128,7 @@ export function* reductions(ops: readonly OpInfo[], words: Uint32Array): Generat
     yield* drops(program);
     yield* serialized(program);
     for (const [i, fields] of program.entries()) {
+      for (const simpler of plainAccess(ops, fields)) yield program.with(i, simpler);
       for (const smaller of smallerArguments(ops[fields.code]!, fields)) yield program.with(i, smaller);
     }
     yield* renamings(ops, program);

@@ -1,0 +1,86 @@
+// Raw findings of a campaign -> findings: minimized, one per cause.
+import type { RawFinding } from '../campaign/types.js';
+import type { Engine } from '../engine/engine.js';
+import { canonical } from '../engine/optable.js';
+import type { KernelSpec } from '../engine/types.js';
+import { flipped } from './cures.js';
+import { type Diagnosis, diagnose, type Finding, makeFinding, minimizeCause } from './finding.js';
+import { weight } from './reductions.js';
+import { breaks, Trial } from './trial.js';
+
+/** One flaw has many shapes; after that many tries no shorter one is expected. */
+const TRIES_PER_CAUSE = 6;
+
+interface Known {
+  finding: Finding;
+  /** Raw findings minimized for this cause. */
+  tries: number;
+}
+
+/** Collects the findings of one campaign. Feed raw findings in their order: the outcome depends on it, on nothing else. */
+export class FindingCollector {
+  readonly #engine: Engine;
+  readonly #spec: KernelSpec;
+  readonly #seed: string;
+  readonly #trial: Trial;
+  readonly #known: Known[] = [];
+
+  constructor(engine: Engine, spec: KernelSpec, seed: string) {
+    this.#engine = engine;
+    this.#spec = spec;
+    this.#seed = seed;
+    this.#trial = new Trial(engine, engine.catalogue.vector(spec));
+  }
+
+  /** In the order of their discovery. */
+  get findings(): readonly Finding[] {
+    return this.#known.map(({ finding }) => finding);
+  }
+
+  /** Takes in a raw finding. Returns what is new or shorter now, with the finding that it replaces. */
+  add(raw: RawFinding): { readonly finding: Finding; readonly replaces?: Finding } | undefined {
+    const words = canonical(this.#engine.catalogue.ops, raw.words);
+    const { invariant } = raw.violation;
+    if (!breaks(this.#trial.mask(words), invariant)) throw new Error('a raw finding does not fail again');
+    const obvious = this.#known.find((known) => this.#curedLike(known, words, invariant));
+    if (obvious && obvious.tries >= TRIES_PER_CAUSE) return undefined;
+
+    const minimized = minimizeCause(words, this.#trial, invariant);
+    const diagnosis = diagnose(this.#engine, this.#spec, minimized, invariant);
+    if (!diagnosis) throw new Error('a minimized program does not fail any more');
+    const known = this.#known.find(({ finding }) => this.#isSameCause(finding.diagnosis, diagnosis));
+    const make = (firstAt: Finding['firstAt']) =>
+      makeFinding(this.#engine.catalogue, diagnosis, { words, seed: this.#seed, firstAt });
+    if (!known) {
+      const finding = make(raw.firstAt);
+      this.#known.push({ finding, tries: 1 });
+      return { finding };
+    }
+    known.tries++;
+    const { ops } = this.#engine.catalogue;
+    if (weight(ops, minimized) >= weight(ops, known.finding.diagnosis.words)) return undefined;
+    const replaces = known.finding;
+    known.finding = make(replaces.firstAt);
+    return { finding: known.finding, replaces };
+  }
+
+  /** Does the best cure of a known finding keep the invariant here too? */
+  #curedLike({ finding }: Known, words: Uint32Array, invariant: number): boolean {
+    if (finding.diagnosis.violation.invariant !== invariant) return false;
+    return this.#cures(finding.diagnosis, words, invariant);
+  }
+
+  #cures({ cures: [best] }: Diagnosis, words: Uint32Array, invariant: number): boolean {
+    if (!best) return false;
+    const cured = new Trial(this.#engine, flipped(this.#trial.vector, best.flips));
+    return !breaks(cured.mask(words), invariant);
+  }
+
+  /** One invariant, and the best cure of each cures the other; where nothing cures, one function to blame. */
+  #isSameCause(a: Diagnosis, b: Diagnosis): boolean {
+    const { invariant } = a.violation;
+    if (b.violation.invariant !== invariant) return false;
+    if (a.cures.length === 0 && b.cures.length === 0) return a.cause.function === b.cause.function;
+    return this.#cures(a, b.words, invariant) && this.#cures(b, a.words, invariant);
+  }
+}
