@@ -90,10 +90,11 @@ export function promises_reset(): void {
 @inline export function promise(mm: u32, page: u32, version: u32): void {
   store<u8>(at(mm) + (page as usize), version);
 }
-/** Pages promised to hold something else than zeroes. */
+/** Pages that surely hold something else than zeroes (WILD ones may hold nothing). */
 export function filled(mm: u32): u32 {
   const versions = i64x2.splat(load<u64>(at(mm)));
-  return i8x16.bitmask(i8x16.ne(versions, i64x2.splat(0))) & 0xff;
+  // As signed bytes: versions are 1..64, WILD is -1.
+  return i8x16.bitmask(i8x16.gt_s(versions, i64x2.splat(0))) & 0xff;
 }
 /** The pages of the mask read as zeroes from now on. */
 export function promise_zeroes(mm: u32, pages: u32): void {
