@@ -73,6 +73,11 @@ const CASES: readonly Case[] = [
     kernels: since('v6.7'),
   },
   {
+    why: 'unknown contents may be no contents: nothing there to protect',
+    program:
+      'mmap A p0; h=gup A p0 W GET; fork A->B; dontneed B p0; fork B->C; hwrite h; uffd_reg C p0 WP; wp C p0; write C p0',
+  },
+  {
     why: 'an unprotected page is no longer protected',
     program: 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; write A p0; unwp A p0; write A p0; read A p0',
   },
