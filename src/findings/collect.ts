@@ -39,13 +39,16 @@ export class FindingCollector {
 
   /** Takes in a raw finding. Returns what is new or shorter now, with the finding that it replaces. */
   add(raw: RawFinding): { readonly finding: Finding; readonly replaces?: Finding } | undefined {
-    const words = canonical(this.#engine.catalogue.ops, raw.words);
+    const { ops } = this.#engine.catalogue;
+    const words = canonical(ops, raw.words);
     const { invariant } = raw.violation;
     if (!breaks(this.#trial.mask(words), invariant)) throw new Error('a raw finding does not fail again');
-    const obvious = this.#known.find((known) => this.#curedLike(known, words, invariant));
+    const reduced = raw.reduced ? canonical(ops, raw.reduced) : words;
+    const start = breaks(this.#trial.mask(reduced), invariant) ? reduced : words;
+    const obvious = this.#known.find((known) => this.#curedLike(known, start, invariant));
     if (obvious && obvious.tries >= TRIES_PER_CAUSE) return undefined;
 
-    const minimized = minimizeCause(words, this.#trial, invariant);
+    const minimized = minimizeCause(start, this.#trial, invariant);
     const diagnosis = diagnose(this.#engine, this.#spec, minimized, invariant);
     if (!diagnosis) throw new Error('a minimized program does not fail any more');
     const known = this.#known.find(({ finding }) => this.#isSameCause(finding.diagnosis, diagnosis));
@@ -57,7 +60,6 @@ export class FindingCollector {
       return { finding };
     }
     known.tries++;
-    const { ops } = this.#engine.catalogue;
     if (weight(ops, minimized) >= weight(ops, known.finding.diagnosis.words)) return undefined;
     const replaces = known.finding;
     known.finding = make(replaces.firstAt);

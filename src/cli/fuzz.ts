@@ -1,0 +1,209 @@
+// breakcow fuzz: a campaign, and its findings as reports.
+import { Command, Option } from 'commander';
+import { runCampaign } from '../campaign/index.js';
+import type { CampaignResult, RawFinding, Strategy } from '../campaign/types.js';
+import { type Engine, loadEngine } from '../engine/engine.js';
+import type { KernelSpec } from '../engine/types.js';
+import { FindingCollector } from '../findings/collect.js';
+import type { Finding } from '../findings/finding.js';
+import { dropFinding, openStore, saveFinding } from '../findings/store.js';
+import { findingJson, specJson } from '../report/json.js';
+import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
+import { reportText } from '../report/text.js';
+import { printSpec } from '../text/id.js';
+import {
+  type KernelOptions,
+  kernelSpec,
+  parseCount,
+  parseDuration,
+  parseSeed,
+  parseWorkers,
+  withJson,
+  withKernel,
+} from './options.js';
+import { bold, counted, EXIT, green, print, printJson, red, short } from './output.js';
+import { type ProgressView, progressView } from './progress.js';
+
+interface Options extends KernelOptions {
+  readonly seed: bigint;
+  readonly programs?: number;
+  readonly time?: number;
+  readonly workers: number;
+  readonly strategy: Strategy;
+  readonly out?: string;
+  readonly keepGoing?: boolean;
+  readonly json?: boolean;
+}
+
+const DEFAULT_TIME_MS = 30_000;
+
+export function fuzzCommand(): Command {
+  const command = new Command('fuzz')
+    .summary('search for a program that breaks a promise')
+    .description(
+      'Fuzz a kernel on all cores. Without --keep-going the search ends with the batch of programs in which the first promise breaks; with it the whole budget is spent and every cause reported. What is found depends on the seed, not on the number of workers. Ctrl-C ends it with what was found so far.',
+    )
+    .addOption(
+      new Option('--seed <n>', 'seed of the campaign, 64 bits, or random').argParser(parseSeed).default(1n, '1'),
+    )
+    .addOption(new Option('--programs <n>', 'budget in programs, such as 5M').argParser(parseCount('programs')))
+    .addOption(
+      new Option('--time <duration>', 'budget in time: 30s, 10m, 8h (default: 30s without --programs)').argParser(
+        parseDuration,
+      ),
+    )
+    .addOption(new Option('--workers <n>', 'threads').argParser(parseWorkers).default(parseWorkers('auto'), 'auto'))
+    .addOption(new Option('--strategy <name>', 'how programs are made').choices(['guided', 'random']).default('guided'))
+    .option('--out <directory>', 'keep findings there, each as JSON and as text')
+    .option('--keep-going', 'spend the whole budget')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  breakcow fuzz                                     the seed mail's patch, 30 seconds
+  breakcow fuzz --kernel v5.7 --keep-going --time 10s
+  breakcow fuzz --kernel seed --without copy.keeps_uffd_wp --out findings
+  breakcow fuzz --kernel repaired --time 8h --seed random --json > night.json
+
+Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error,
+3 internal error (also: the canary was not found, so silence proves nothing).`,
+    );
+  return withJson(withKernel(command)).action(fuzz);
+}
+
+async function fuzz(options: Options): Promise<void> {
+  const engine = loadEngine();
+  const spec = kernelSpec(options);
+  engine.catalogue.vector(spec);
+  if (options.out !== undefined) openStore(options.out);
+  const view = progressView();
+  const collector = new FindingCollector(engine, spec, options.seed.toString());
+  const abort = new AbortController();
+  const forget = onInterrupt(abort, collector);
+  const timeMs = options.time ?? (options.programs === undefined ? DEFAULT_TIME_MS : undefined);
+  try {
+    const result = await runCampaign({
+      spec,
+      seed: options.seed,
+      ...(options.programs !== undefined && { programs: options.programs }),
+      ...(timeMs !== undefined && { timeMs }),
+      workers: options.workers,
+      strategy: options.strategy,
+      keepGoing: options.keepGoing === true,
+      signal: abort.signal,
+      onProgress: (progress) => view.update(progress, collector.findings.length),
+      onRawFinding: (raw) => takeIn(engine, collector, raw, options.out, view),
+    });
+    view.stop();
+    if (options.json) printJson(resultJson(engine, spec, options, result, collector.findings));
+    else print(resultText(engine, spec, options, result, collector.findings));
+    process.exitCode = exitCode(result, collector.findings);
+  } finally {
+    view.stop();
+    forget();
+  }
+}
+
+/** The first signal ends the campaign, a second one the process. */
+function onInterrupt(abort: AbortController, collector: FindingCollector): () => void {
+  const end = () => {
+    if (abort.signal.aborted) process.exit(collector.findings.length > 0 ? EXIT.BROKEN : EXIT.CLEAN);
+    abort.abort();
+  };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+  return () => {
+    process.off('SIGINT', end);
+    process.off('SIGTERM', end);
+  };
+}
+
+/** Saved at once: what was found survives whatever happens next. */
+function takeIn(
+  engine: Engine,
+  collector: FindingCollector,
+  raw: RawFinding,
+  out: string | undefined,
+  view: ProgressView,
+): void {
+  const news = collector.add(raw);
+  if (!news) return;
+  const { finding, replaces } = news;
+  if (!replaces)
+    view.note(`${finding.slug} after ${counted(finding.firstAt.programs, 'program')}: ${finding.minimized}`);
+  if (out === undefined) return;
+  saveFinding(out, findingJson(engine, finding), reportText(engine, finding.diagnosis));
+  if (replaces && replaces.id !== finding.id) dropFinding(out, replaces.id);
+}
+
+function exitCode({ valid, interrupted }: CampaignResult, findings: readonly Finding[]): number {
+  if (findings.length > 0) return EXIT.BROKEN;
+  return valid || interrupted ? EXIT.CLEAN : EXIT.INTERNAL;
+}
+
+function resultJson(
+  engine: Engine,
+  spec: KernelSpec,
+  options: Options,
+  result: CampaignResult,
+  findings: readonly Finding[],
+) {
+  const { raw, ...rest } = result;
+  return {
+    ...specJson(spec),
+    seed: options.seed.toString(),
+    strategy: options.strategy,
+    ...rest,
+    rawFindings: raw.length,
+    findings: findings.map((finding) => findingJson(engine, finding)),
+  };
+}
+
+function resultText(
+  engine: Engine,
+  spec: KernelSpec,
+  options: Options,
+  result: CampaignResult,
+  findings: readonly Finding[],
+): string {
+  const rule = '-'.repeat(COLUMNS);
+  const reports = findings.flatMap((finding) => [rule, reportText(engine, finding.diagnosis), '']);
+  return [...reports, rule, ...summary(spec, options, result, findings)].join('\n');
+}
+
+function summary(spec: KernelSpec, options: Options, result: CampaignResult, findings: readonly Finding[]): string[] {
+  const { programs, ops, faults, seconds, workers, coverage, canary, digest, quarantined } = result;
+  const rate = seconds > 0 ? faults / seconds : 0;
+  const work = `${short(programs)} programs, ${short(ops)} operations, ${short(faults)} faults in ${seconds.toFixed(1)} s on ${counted(workers, 'thread')} (${short(rate)} faults/s)`;
+  const seen = `${coverage.points} of ${coverage.pointsTotal} handler branches, ${short(coverage.states)} states`;
+  const lines = [
+    ...wrap(`${bold(printSpec(spec))}, seed ${options.seed}, ${options.strategy}: ${work}; ${seen}; digest ${digest}.`),
+  ];
+  if (result.interrupted) lines.push('Interrupted.');
+  for (const { shard, message } of quarantined) lines.push(...wrap(`Shard ${shard} left out: ${message}`));
+  lines.push(...wrap(verdict(result, findings)));
+  lines.push(
+    ...wrap(
+      canary.found
+        ? `Canary (${canary.kernel}): found after ${counted(canary.programs, 'program')}.`
+        : `Canary (${canary.kernel}): NOT found in ${counted(canary.programs, 'program')}.`,
+    ),
+  );
+  for (const { id, slug, minimized, firstAt, diagnosis } of findings) {
+    const length = counted(diagnosis.words.length, 'operation');
+    lines.push(
+      '',
+      `${bold(id)}  ${slug}, ${length}, after ${counted(firstAt.programs, 'program')}`,
+      ...wrapProgram(minimized.split('; '), '  '),
+    );
+  }
+  if (findings.length > 0 && options.out !== undefined)
+    lines.push('', `Kept in ${options.out}/: replay one with "breakcow replay ID".`);
+  return lines;
+}
+
+function verdict({ valid, programs }: CampaignResult, findings: readonly Finding[]): string {
+  if (findings.length > 0) return red(`${counted(findings.length, 'finding')}.`);
+  if (!valid) return red('INVALID: the canary was not found, so it proves nothing that nothing was found.');
+  return green(`Nothing found in ${short(programs)} programs.`);
+}

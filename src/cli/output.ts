@@ -1,0 +1,55 @@
+// What goes to stdout and how: data there, progress and complaints on stderr.
+
+/** Exit codes of every command. */
+export const EXIT = { CLEAN: 0, BROKEN: 1, USAGE: 2, INTERNAL: 3 } as const;
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printJson(data: unknown): void {
+  const plain = (_: string, value: unknown) => (typeof value === 'bigint' ? value.toString() : value);
+  print(JSON.stringify(data, plain, 2));
+}
+
+export function complain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** May the stream show colours? NO_COLOR (no-color.org) wins. */
+function colours(stream: NodeJS.WriteStream): boolean {
+  return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
+}
+
+function paint(open: number, close: number): (text: string) => string {
+  return (text) => (colours(process.stdout) ? `\x1b[${open}m${text}\x1b[${close}m` : text);
+}
+
+export const bold = paint(1, 22);
+export const red = paint(31, 39);
+export const green = paint(32, 39);
+
+/** Rows in columns, all to the left; the last column is not padded. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** 1234567 as `1.23 M`. */
+export function short(value: number): string {
+  if (value < 10_000) return String(Math.round(value));
+  const [factor, unit] = value < 1e6 ? [1e3, 'k'] : value < 1e9 ? [1e6, 'M'] : [1e9, 'G'];
+  return `${(value / factor).toPrecision(3)} ${unit}`;
+}
+
+/** `2 findings`, `1 finding` */
+export function counted(count: number, noun: string): string {
+  return `${short(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
