@@ -16,6 +16,8 @@ export interface Cure {
 }
 
 const MAX_CURES = 6;
+/** Sets found before the search for more of their size ends. */
+const ENOUGH_CURES = 40;
 /** The control group of the catalogue: a flip towards it is a step forward. */
 const REPAIRED = 'repaired';
 const REFUSALS: readonly number[] = [RESULT.SKIP, RESULT.FAULT, RESULT.NOMEM, RESULT.REFUSED, RESULT.LIVELOCK];
@@ -53,9 +55,38 @@ function* combinations<T>(items: readonly T[], size: number, from = 0): Generato
   }
 }
 
+/** How often each handler decision was taken in a run of the program. */
+function decisions(words: Uint32Array, trial: Trial): Map<number, number> {
+  const counts = new Map<number, number>();
+  trial.engine.setTracing(true);
+  trial.run(words);
+  for (const record of trial.engine.trace()) {
+    if (record.kind === 'point') counts.set(record.point, (counts.get(record.point) ?? 0) + 1);
+  }
+  trial.engine.setTracing(false);
+  return counts;
+}
+
+function difference(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): number {
+  const points = new Set([...a.keys(), ...b.keys()]);
+  return [...points].reduce((sum, point) => sum + Math.abs((a.get(point) ?? 0) - (b.get(point) ?? 0)), 0);
+}
+
+/** The cures that change least of what the program makes the handler do come first. */
+function mostSurgical(cures: readonly Cure[], words: Uint32Array, trial: Trial): Cure[] {
+  const before = decisions(words, trial);
+  const changes = (cure: Cure) =>
+    difference(before, decisions(words, new Trial(trial.engine, flipped(trial.vector, cure.flips))));
+  return cures
+    .map((cure) => ({ cure, changed: changes(cure) }))
+    .sort((a, b) => a.changed - b.changed)
+    .slice(0, MAX_CURES)
+    .map(({ cure }) => cure);
+}
+
 /**
- * The smallest sets of flips with which the program keeps every promise, at most 6 of one size, the best first. Where
- * only refusals silence it, those. Empty: up to triples of forward steps nothing does.
+ * The smallest sets of flips with which the program keeps every promise, at most 6 of one size, the most surgical
+ * first. Where only refusals silence it, those. Empty: up to triples of forward steps nothing does.
  */
 export function findCures(words: Uint32Array, trial: Trial): Cure[] {
   const { engine, vector } = trial;
@@ -71,12 +102,11 @@ export function findCures(words: Uint32Array, trial: Trial): Cure[] {
       const cure: Cure = { flips: set.map(({ knob, on }) => ({ knob, on })), faithful: isFaithful(before, after) };
       if (cure.faithful) faithful.push(cure);
       else if (size === 0) refusing.push(cure);
-      if (faithful.length === MAX_CURES) break;
+      if (faithful.length === ENOUGH_CURES) break;
     }
-    if (faithful.length > 0) return faithful;
+    if (faithful.length > 0) return mostSurgical(faithful, words, trial);
   }
-
-  return refusing.slice(0, MAX_CURES);
+  return mostSurgical(refusing, words, trial);
 }
 
 /** `+knob -knob` */
