@@ -6,7 +6,7 @@ import { COVERAGE_SIZE, FUZZ_AREA, FUZZ_AREA_SIZE, MAX_OPS } from '../mm/layout'
 export namespace Strategy {
   /** Swarm mixes and state-aware arguments; half of the programs are mutants of the corpus. */
   export const GUIDED: u32 = 0;
-  /** Uniform over ops and arguments: the baseline to beat. */
+  /** Uniform over ops and arguments: the baseline to beat. What it reaches is noted, but guides nothing. */
   export const RANDOM: u32 = 1;
   /** As GUIDED, but without corpus and without book-keeping of what is new. */
   export const FRESH: u32 = 2;

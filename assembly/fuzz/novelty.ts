@@ -1,12 +1,12 @@
 // What is new: handler points (bytes at COVERAGE, set by the handler itself) and abstract states of the leaf that an op
 // left behind (a bitmap of hashes at STATES). A program that reaches either for the first time is worth mutating.
 import {
-  COVERAGE, COVERAGE_SIZE, MM_PMD, OP_RESULT, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, STATES, SWAP_CACHE, SWAP_COUNT, TOUCHED,
+  COVERAGE, COVERAGE_SIZE, MM_PMD, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, STATES, SWAP_CACHE, SWAP_COUNT, TOUCHED,
 } from '../mm/layout';
 import { compound_head, is_special_pfn, page_flags, PG_EXCLUSIVE } from '../mm/page';
-import { is_swap_pte, mm_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset, _PAGE_USER } from '../mm/pgtable';
-import { vm_flags } from '../mm/vma';
-import { arg_first, op_code, op_flags, op_mm, op_page } from '../ops/table';
+import { is_swap_pte, mm_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset, _PAGE_ACCESSED, _PAGE_USER } from '../mm/pgtable';
+import { vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
+import { arg_first, F_GUP_PIN, F_GUP_WRITE, op_code, op_flags, op_mm, op_page } from '../ops/table';
 import { KNOWN_POINTS, NEWS_POINT, NOVEL, NOVEL_COUNT, NOVEL_HEADER, NOVEL_MAX, NOVEL_NEWS, NOVEL_RECORD } from './area';
 
 let news: u32 = 0;
@@ -27,9 +27,10 @@ function note(what: u32): void {
 }
 
 // Flag bits of an op that make another kind of access of it.
-const OP_FLAG_BITS: u32 = 0x1f;
-// Leaf bits 0..11 without the user bit, and the type of a non-present entry: no frame, no slot.
-const LEAF_BITS: u64 = 0xf800000000000fff & ~_PAGE_USER;
+const OP_FLAG_BITS: u32 = F_GUP_WRITE | F_GUP_PIN;
+// Leaf bits 0..11 without user and accessed, and the type of a non-present entry: no frame, no slot.
+const LEAF_BITS: u64 = 0xf800000000000fff & ~(_PAGE_USER | _PAGE_ACCESSED);
+const VMA_BITS: u32 = VM_WRITE | VM_UFFD_WP | VM_SOFTDIRTY;
 
 // @ts-ignore: decorator
 @inline function several(n: u32): u32 {
@@ -61,8 +62,8 @@ function slot_state(slot: u32): u32 {
   const huge = pmd_trans_huge(pmd);
   const e = huge ? pmd : pmd ? pte_at(mm, page) : 0;
   const behind: u32 = pte_present(e) ? page_state(huge ? pte_pfn(e) + (page & 3) : pte_pfn(e)) : is_swap_pte(e) ? slot_state(swp_offset(e)) : 0;
-  const how = op_code(word) | ((op_flags(word) & OP_FLAG_BITS) << 6) | ((load<u8>(OP_RESULT) as u32) << 11);
-  let h = (e & LEAF_BITS) ^ ((vm_flags(mm, page) as u64) << 12) ^ ((behind as u64) << 22) ^ ((how as u64) << 42);
+  const how = op_code(word) | ((op_flags(word) & OP_FLAG_BITS) << 6);
+  let h = (e & LEAF_BITS) ^ (((vm_flags(mm, page) & VMA_BITS) as u64) << 12) ^ ((behind as u64) << 22) ^ ((how as u64) << 42);
   h = (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9;
   h = (h ^ (h >> 32)) * 0x94d049bb133111eb;
   return (h >> 48) as u32;

@@ -91,6 +91,7 @@ function world_sum(): u64 {
 /** Generates, runs and judges a program. Returns its words, up to the violation where there is one. */
 function run_program_at(index: u32): u32 {
   const guided = strategy == Strategy.GUIDED;
+  const noting = strategy != Strategy.FRESH;
   world_reset();
   judge_reset();
   novelty_begin();
@@ -106,7 +107,7 @@ function run_program_at(index: u32): u32 {
     store<u32>(program_word(i), word);
     const used = exec_step(i, word & OP_PAIR ? i + 2 : i + 1);
     digest_add((word as u64) | ((load<u8>(OP_RESULT) as u64) << 32) | ((load<u32>(TOUCHED) as u64) << 40));
-    if (guided) note_state(word);
+    if (noting) note_state(word);
     judge_step(i);
     i += used;
     if (violated()) break;
@@ -114,7 +115,7 @@ function run_program_at(index: u32): u32 {
   count(N.PROGRAMS);
   digest_add(world_sum());
   if (!violated()) judge_world(i);
-  if (guided) novelty_end(PROGRAM, i, !violated());
+  if (noting) novelty_end(PROGRAM, i, guided && !violated());
   return i;
 }
 /** Puts the other half of pair `word` at index `i`; `word` unpaired if there is none. */

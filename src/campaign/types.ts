@@ -51,6 +51,8 @@ export interface CoverageReport {
 export interface RawFinding {
   /** The program up to and including the op after which the violation was seen. */
   readonly words: Uint32Array;
+  /** The same failure with fewer ops and simpler arguments, reduced quickly inside the module: where to start minimizing. */
+  readonly reduced?: Uint32Array;
   /** Invariants broken, bit = id. */
   readonly mask: number;
   /** The first record of the violation. */

@@ -1,0 +1,62 @@
+// Kernels known to be broken, fuzzed in a small share of the shards: if they pass for sound, so might anything.
+import type { Catalogue, KnobVector } from '../engine/catalogue.js';
+import type { KernelSpec } from '../engine/types.js';
+import type { CanaryResult } from './task.js';
+
+/** A kernel and the promise that it is known to break. */
+export interface CanarySpec {
+  readonly spec: KernelSpec;
+  /** Slug of the invariant. */
+  readonly breaks: string;
+}
+
+/** The wrong-side COW, and the uffd event on a read. */
+export const CANARIES: readonly CanarySpec[] = [
+  { spec: { kernel: 'v5.7', with: [], without: [] }, breaks: 'cow-leak' },
+  { spec: { kernel: 'v5.8', with: [], without: [] }, breaks: 'wp-event-on-read' },
+];
+
+/** Programs after which a canary counts as missed, for now: far more than it ever takes. */
+export const CANARY_PROGRAMS = 20_000;
+
+export interface Canary {
+  readonly vector: KnobVector;
+  readonly invariant: number;
+}
+
+/** All canaries of a campaign: each must be found at least once. */
+export class Canaries {
+  readonly kernel: string;
+  readonly #canaries: readonly Canary[];
+  readonly #found: boolean[];
+  #programs = 0;
+  #asked = 0;
+
+  /** Throws UsageError for an unknown kernel, Error for an unknown invariant. */
+  constructor(catalogue: Catalogue, specs: readonly CanarySpec[]) {
+    this.kernel = specs.map(({ spec }) => spec.kernel).join(', ');
+    this.#canaries = specs.map(({ spec, breaks }) => {
+      const invariant = catalogue.invariants.find(({ slug }) => slug === breaks);
+      if (!invariant) throw new Error(`the module has no invariant ${breaks}`);
+      return { vector: catalogue.vector(spec), invariant: invariant.id };
+    });
+    this.#found = specs.map(() => false);
+  }
+
+  /** The canaries due now: all at the start, later one in turn. */
+  due(): { readonly canary: Canary; readonly report: (result: CanaryResult) => void }[] {
+    const turn = this.#asked++;
+    const due = turn === 0 ? this.#canaries : [this.#canaries[turn % this.#canaries.length]!];
+    return due.map((canary) => ({
+      canary,
+      report: ({ found, programs }) => {
+        this.#programs += programs;
+        if (found) this.#found[this.#canaries.indexOf(canary)] = true;
+      },
+    }));
+  }
+
+  get report(): { readonly kernel: string; readonly found: boolean; readonly programs: number } {
+    return { kernel: this.kernel, found: this.#found.every(Boolean), programs: this.#programs };
+  }
+}

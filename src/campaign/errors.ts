@@ -1,0 +1,10 @@
+/** Two runs of one shard differ: the engine, or the machine, cannot be trusted, and the campaign has no result. */
+export class NotDeterministicError extends Error {
+  override readonly name = 'NotDeterministicError';
+  readonly shard: number;
+
+  constructor(shard: number, first: string, second: string) {
+    super(`not deterministic: shard ${shard} gave ${first}, then ${second}`);
+    this.shard = shard;
+  }
+}

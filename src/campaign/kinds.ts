@@ -1,0 +1,42 @@
+// Crude deduplication of failures: the same promise broken by the same set of ops is mostly the same cause.
+
+import type { Failure } from '../engine/fuzzer.js';
+import { decodeOp } from '../engine/opword.js';
+
+/** Failures of one kind that are kept; beyond, only those shorter than all before. */
+const PER_KIND = 2;
+
+interface Kind {
+  count: number;
+  shortest: number;
+}
+
+export class Kinds {
+  readonly #shapes = new Set<number>();
+  readonly #kinds = new Map<string, Kind>();
+
+  /** Is the failure worth keeping after those asked about before? */
+  adds(failure: Failure): boolean {
+    if (this.#shapes.has(failure.key)) return false;
+    this.#shapes.add(failure.key);
+    const { length } = failure.reduced;
+    const kind = this.#kind(failure);
+    const keep = kind.count < PER_KIND || length < kind.shortest;
+    if (keep) kind.count++;
+    kind.shortest = Math.min(kind.shortest, length);
+    return keep;
+  }
+
+  #kind({ reduced, violation }: Failure): Kind {
+    const ops = new Set(
+      Array.from(reduced, (word) => {
+        const { code, flags } = decodeOp(word);
+        return `${code}.${flags}`;
+      }),
+    );
+    const name = [violation.invariant, ...[...ops].sort()].join(' ');
+    const kind = this.#kinds.get(name) ?? { count: 0, shortest: Number.POSITIVE_INFINITY };
+    this.#kinds.set(name, kind);
+    return kind;
+  }
+}
