@@ -2,35 +2,18 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { loadEngine } from '../src/engine/engine.js';
-import { canonical, wordError } from '../src/engine/optable.js';
-import { encodeOp, MAX_OPS } from '../src/engine/opword.js';
+import { canonical } from '../src/engine/optable.js';
 import { ID_LENGTH, programId } from '../src/text/id.js';
 import { parseProgram } from '../src/text/parse.js';
 import { printProgram } from '../src/text/print.js';
 import { ProgramSyntaxError } from '../src/text/scan.js';
+import { anyProgram } from './programs.js';
 
 const { ops } = loadEngine().catalogue;
 const parse = (text: string) => parseProgram(text, ops);
 const print = (words: Uint32Array) => printProgram(words, ops);
 
-/** Any valid word, with rubbish in the fields that its op does not use. */
-const word = fc
-  .record({
-    code: fc.nat(ops.length - 1),
-    mm: fc.nat(3),
-    page: fc.nat(10),
-    y: fc.nat(3),
-    cpu: fc.nat(1),
-    flags: fc.array(fc.nat(8), { maxLength: 4 }).map((bits) => bits.reduce((flags, bit) => flags | (1 << bit), 0)),
-    pair: fc.boolean(),
-    schedule: fc.nat(63),
-  })
-  // Most random flags are none of the op's.
-  .map((fields) =>
-    encodeOp({ ...fields, flags: fields.flags & ops[fields.code]!.groups.reduce((m, g) => m | g.mask, 0) }),
-  )
-  .filter((candidate) => wordError(ops, candidate) === undefined);
-const program = fc.array(word, { minLength: 1, maxLength: MAX_OPS }).map((words) => Uint32Array.from(words));
+const program = anyProgram(ops);
 
 describe('the program text', () => {
   it('round-trips every program in its canonical form', () => {

@@ -16,6 +16,12 @@ export interface Verdict {
   readonly violations: readonly Violation[];
 }
 
+/** The world and the reference memory between two steps. */
+export interface SavedState {
+  readonly world: Uint8Array;
+  readonly reference: Uint8Array;
+}
+
 /** How much is judged: nothing; touched entries after each op and the world at the end; the world after every op. */
 export type JudgeMode = 'off' | 'touched' | 'world';
 
@@ -117,6 +123,16 @@ export class Engine {
   /** A copy of the world: `readWorld` makes it readable. */
   snapshot(): Uint8Array {
     return this.bytes('WORLD', this.catalogue.at('WORLD_SIZE')).slice();
+  }
+
+  /** Everything that the rest of a program depends on; `restore` brings it back. */
+  save(): SavedState {
+    return { world: this.snapshot(), reference: this.bytes('REFERENCE', this.catalogue.at('REFERENCE_SIZE')).slice() };
+  }
+
+  restore({ world, reference }: SavedState): void {
+    this.bytes('WORLD', world.length).set(world);
+    this.bytes('REFERENCE', reference.length).set(reference);
   }
 
   /** Observation records of the last op (assembly/mm/observe.ts). */
