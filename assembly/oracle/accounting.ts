@@ -3,10 +3,10 @@
 //
 // 32 frames are two vectors, so the usual answer "all equal" takes a dozen instructions.
 import {
-  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_HANDLES, NR_MMS, NR_PMDS, NR_SLOTS, PAGE_BUGS,
+  FREE_MASK, HANDLE_SIZE, HANDLES, NR_FRAMES, NR_HANDLES, NR_SLOTS, PAGE_BUGS,
   PG_ENTIRE, PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, PG_VERSION, SWAP_CACHE, SWAP_COUNT,
 } from '../mm/layout';
-import { is_swap_pte, pmd_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset } from '../mm/pgtable';
+import { is_swap_pte, pte_pfn, pte_present, swp_offset } from '../mm/pgtable';
 import { compound_head } from '../mm/page';
 import { F_GUP_PIN } from '../ops/table';
 import { RECOUNT } from './promises';
@@ -43,33 +43,27 @@ const SWAPS: usize = RECOUNT + 128;
   store<u8>(counts + (i as usize), load<u8>(counts + (i as usize)) + 1);
 }
 
-function recount_table(mm: u32, pmd: u32): void {
-  for (let page = pmd * HPAGE_PMD_NR; page < (pmd + 1) * HPAGE_PMD_NR; page++) {
-    const e = pte_at(mm, page);
-    if (pte_present(e)) {
-      const f = pte_pfn(e);
-      if (f < NR_FRAMES) {
-        bump(MAPS, f);
-        bump(REFS, compound_head(f));
-      }
-    } else if (is_swap_pte(e)) bump(SWAPS, swp_offset(e) & (NR_SLOTS - 1));
-  }
-}
-function recount(): void {
+/** Starts a recount: then every entry of every mm is counted, then the counts are compared. */
+export function recount_begin(): void {
   memory.fill(RECOUNT, 0, 144);
-  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
-    for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
-      const e = pmd_at(mm, pmd);
-      if (e == 0) continue;
-      if (pmd_trans_huge(e)) {
-        const f = pte_pfn(e);
-        if (f < NR_FRAMES) {
-          bump(ENTIRE, f);
-          bump(REFS, f);
-        }
-      } else recount_table(mm, pmd);
+}
+// @ts-ignore: decorator
+@inline export function recount_pte(e: u64): void {
+  if (pte_present(e)) {
+    const f = pte_pfn(e);
+    if (f < NR_FRAMES) {
+      bump(MAPS, f);
+      bump(REFS, compound_head(f));
     }
-  }
+  } else if (is_swap_pte(e)) bump(SWAPS, swp_offset(e) & (NR_SLOTS - 1));
+}
+export function recount_huge_pmd(e: u64): void {
+  const f = pte_pfn(e);
+  if (f >= NR_FRAMES) return;
+  bump(ENTIRE, f);
+  bump(REFS, f);
+}
+function recount_handles(): void {
   for (let h: u32 = 0; h < NR_HANDLES; h++) {
     const handle = HANDLES + (h as usize) * HANDLE_SIZE;
     if (load<u8>(handle) == 0) continue;
@@ -138,9 +132,9 @@ function check_swap_cache(): void {
   if (load<u32>(PAGE_BUGS) != 0) miscount(Count.LEFTOVER, 31, NONE, NONE, 0, load<u32>(PAGE_BUGS));
 }
 
-/** The whole of I7. */
+/** Ends a recount: the whole of I7. */
 export function check_counts(): void {
-  recount();
+  recount_handles();
   check_swap_cache();
   compare(Count.MAPCOUNT, MAPS, PG_MAPCOUNT);
   compare(Count.ENTIRE, ENTIRE, PG_ENTIRE);

@@ -5,12 +5,12 @@ import {
 } from '../mm/layout';
 import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
 import { page_version } from '../mm/page';
-import { pmd_at, pmd_trans_huge, pud_at } from '../mm/pgtable';
+import { pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtable';
 import {
   arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR,
   R,
 } from '../ops/table';
-import { check_counts, check_page_bugs } from './accounting';
+import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
 import { hread } from './handles';
 import { I } from './invariants';
 import { DIRTY, has, held, MAPPED, mask, promises_reset, WP_YES } from './promises';
@@ -118,9 +118,10 @@ function check_bits(mm: u32, page: u32, e: u64): void {
 }
 
 function check_world(): void {
+  recount_begin();
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) check_mm(mm);
   check_counts();
   check_tlbs();
-  for (let mm: u32 = 0; mm < NR_MMS; mm++) check_mm(mm);
   for (let m = held(); m != 0; m &= m - 1) {
     const h = ctz(m);
     const f: u32 = load<u8>(HANDLES + (h as usize) * HANDLE_SIZE, 3);
@@ -132,8 +133,16 @@ function check_mm(mm: u32): void {
   const pages = pmd_trans_huge(pud_at(mm)) ? 0xff : mask(mm, MAPPED);
   for (let first: u32 = 0; first < NR_PAGES; first += HPAGE_PMD_NR) {
     const pmd = pmd_at(mm, first / HPAGE_PMD_NR);
-    if (pmd_trans_huge(pmd)) check_huge(mm, first);
-    else if (pmd != 0 || ((pages >> first) & 0xf) != 0) {
+    if (pmd_trans_huge(pmd)) {
+      recount_huge_pmd(pmd);
+      check_huge(mm, first);
+    } else if (pmd != 0) {
+      for (let page = first; page < first + HPAGE_PMD_NR; page++) {
+        const e = pte_at(mm, page);
+        recount_pte(e);
+        check_small(mm, page, e);
+      }
+    } else if (((pages >> first) & 0xf) != 0) {
       for (let page = first; page < first + HPAGE_PMD_NR; page++) check_small(mm, page, leaf_of(mm, page));
     }
   }

@@ -11,10 +11,10 @@ import {
   pte_uffd_wp, pte_write, pud_at, swp_offset,
 } from '../mm/pgtable';
 import {
-  compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, page_flags, page_mapcount, page_pins, page_ref,
-  page_swap, page_version, PG_ANON, total_mapcount,
+  compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, PageCompound, page_flags, page_mapcount, page_pins, page_ref,
+  page_swap, page_version, PG_ANON, PG_EXCLUSIVE, total_mapcount,
 } from '../mm/page';
-import { VM_SHARED, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vm_flags } from '../mm/vma';
+import { VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vm_flags } from '../mm/vma';
 import { K, knob } from '../kernel/knobs';
 import { Count, miscount } from './accounting';
 import { I } from './invariants';
@@ -94,33 +94,47 @@ export function fast_gup_must_find(mm: u32, page: u32): bool {
 
 // ---- the checks
 
-/** Judges the leaf of (mm, page). For a huge leaf call check_leaf once and check_tlb for each of its pages. */
-export function check_leaf(mm: u32, page: u32, e: u64): void {
+/**
+ * Judges the leaf of (mm, page), which is not 0. For a huge leaf call it once, and check_tlb for each of its pages.
+ * A present leaf that is in order costs two branches; why one is not is sorted out afterwards.
+ */
+// @ts-ignore: decorator
+@inline export function check_leaf(mm: u32, page: u32, e: u64): void {
   const vma = vm_flags(mm, page);
   if (pte_present(e)) {
-    if ((e & STRANGE_PRESENT) != 0) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.PRESENT);
-    // detail 2: the leaf itself (0 and 1: an access that went ahead).
-    if (pte_write(e) && (vma & VM_WRITE) == 0 && vma != 0) violate(I.PERMISSION_GAINED, mm, page, NONE, 0, 0, 2);
-    // I1 also holds of protnone leaves: the write bit saved there comes back with the next fault.
-    if ((e & WRITABLE_AND_WP) == WRITABLE_AND_WP) violate(I.WP_WRITABLE, mm, page, NONE, 0, 0, pmd_trans_huge(e) ? 1 : 0);
-    if (pte_uffd_wp(e) && (vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.PRESENT);
     const f = pte_pfn(e);
-    if (f < NR_FRAMES) {
-      check_page(mm, page, f);
-      if (knob(K.REUSE_EXCLUSIVE) && (vma & VM_SHARED) == 0 && (page_flags(f) & PG_ANON) != 0) check_exclusive(mm, page, e, f);
-    }
-  } else if (is_swap_pte(e)) check_swap(mm, page, e, vma);
-  else {
-    if (e != make_pte_marker(PTE_MARKER_UFFD_WP)) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.MARKER);
-    if ((vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.MARKER);
-  }
-  // An entry that outlived its VMA.
-  if (vma == 0) miscount(Count.LEFTOVER, 0, mm, page, 0, 1);
+    if ((bad_bits(e, vma) | bad_page(f)) != 0) explain_leaf(mm, page, e, vma, f);
+    const flags = page_flags(f);
+    if (knob(K.REUSE_EXCLUSIVE) && (flags & PG_ANON) != 0) check_exclusive(mm, page, e, f, flags);
+  } else check_nonpresent(mm, page, e, vma);
 }
 
-/** The mapped page is in use, and its references cover what is known here: mappings, pins and the swap cache. */
+/** Not 0: write or uffd-wp where the VMA forbids it, both together, bits of no present leaf, or no VMA at all. */
 // @ts-ignore: decorator
-@inline function check_page(mm: u32, page: u32, f: u32): void {
+@inline function bad_bits(e: u64, vma: u32): u64 {
+  const allowed = (vma & VM_WRITE ? _PAGE_RW : 0) | (vma & VM_UFFD_WP ? _PAGE_UFFD_WP : 0);
+  const together = (e & WRITABLE_AND_WP) == WRITABLE_AND_WP;
+  return (e & (WRITABLE_AND_WP | STRANGE_PRESENT) & ~allowed) | (together as u64) | ((vma == 0) as u64);
+}
+/** Not 0: the page is not in use, or its references do not cover what is known: mappings, pins, the swap cache. */
+// @ts-ignore: decorator
+@inline function bad_page(f: u32): u64 {
+  const head = compound_head(f);
+  const mappings = PageCompound(f) ? total_mapcount(f) : page_mapcount(f);
+  const known = mappings + page_pins(head) + ((page_swap(head) != 0) as u32);
+  const unmapped = ((mappings == 0) as u32) & ((f < NR_FRAMES) as u32);
+  return (((page_ref(head) < known) as u32) | unmapped | ((load<u32>(FREE_MASK) >> f) & 1)) as u64;
+}
+function explain_leaf(mm: u32, page: u32, e: u64, vma: u32, f: u32): void {
+  if ((e & STRANGE_PRESENT) != 0) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.PRESENT);
+  // detail 2: the leaf itself (0 and 1: an access that went ahead).
+  if (pte_write(e) && (vma & VM_WRITE) == 0 && vma != 0) violate(I.PERMISSION_GAINED, mm, page, NONE, 0, 0, 2);
+  // I1 also holds of protnone leaves: the write bit saved there comes back with the next fault.
+  if ((e & WRITABLE_AND_WP) == WRITABLE_AND_WP) violate(I.WP_WRITABLE, mm, page, NONE, 0, 0, pmd_trans_huge(e) ? 1 : 0);
+  if (pte_uffd_wp(e) && (vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.PRESENT);
+  // An entry that outlived its VMA.
+  if (vma == 0) miscount(Count.LEFTOVER, 0, mm, page, 0, 1);
+  if (f >= NR_FRAMES) return;
   const head = compound_head(f);
   const mappings = total_mapcount(f);
   const known = mappings + page_pins(head) + (page_swap(head) != 0 ? 1 : 0);
@@ -130,22 +144,30 @@ export function check_leaf(mm: u32, page: u32, e: u64): void {
 }
 
 /** I14. detail 0: writable without exclusive; 1: exclusive, but mapped or swapped elsewhere too. */
-function check_exclusive(mm: u32, page: u32, e: u64, f: u32): void {
-  if (!PageAnonExclusive(f)) {
+// @ts-ignore: decorator
+@inline function check_exclusive(mm: u32, page: u32, e: u64, f: u32, flags: u32): void {
+  if ((flags & PG_EXCLUSIVE) == 0) {
     if (pte_write(e)) violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, 0, 0);
-    return;
-  }
-  const n: u32 = pmd_trans_huge(e) ? HPAGE_PMD_NR : 1;
-  for (let i: u32 = 0; i < n; i++) {
-    const slot1 = page_swap(f + i);
-    const users = page_mapcount(f + i) + (slot1 != 0 ? slot_count(slot1 - 1) : 0);
-    if (users != 1) {
-      violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, users, 1);
-      return;
-    }
+  } else {
+    check_sole_user(mm, page, f);
+    if (pmd_trans_huge(e)) for (let i: u32 = 1; i < HPAGE_PMD_NR; i++) check_sole_user(mm, page, f + i);
   }
 }
+// @ts-ignore: decorator
+@inline function check_sole_user(mm: u32, page: u32, f: u32): void {
+  const slot1 = page_swap(f);
+  const users = page_mapcount(f) + (slot1 != 0 ? slot_count(slot1 - 1) : 0);
+  if (users != 1) violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, users, 1);
+}
 
+function check_nonpresent(mm: u32, page: u32, e: u64, vma: u32): void {
+  if (is_swap_pte(e)) check_swap(mm, page, e, vma);
+  else {
+    if (e != make_pte_marker(PTE_MARKER_UFFD_WP)) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.MARKER);
+    if ((vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.MARKER);
+  }
+  if (vma == 0) miscount(Count.LEFTOVER, 0, mm, page, 0, 1);
+}
 function check_swap(mm: u32, page: u32, e: u64, vma: u32): void {
   const slot = swp_offset(e);
   if ((e & STRANGE_SWAP) != 0 || slot >= NR_SLOTS) {
