@@ -59,7 +59,12 @@ function without(n: u32, skip: u32): void {
  * breaks first. The result is at BEST; returns its length. Uses PROGRAM.
  */
 export function reduce(n: u32, invariant: u32): u32 {
-  let length = take_best(n);
+  const fewer = without_ops(take_best(n), invariant);
+  // A simpler op may make another one superfluous.
+  return without_ops(simpler(fewer, invariant), invariant);
+}
+function without_ops(n: u32, invariant: u32): u32 {
+  let length = n;
   let round: u32 = 0;
   let changed = true;
   while (changed && round < ROUNDS) {
@@ -77,7 +82,10 @@ export function reduce(n: u32, invariant: u32): u32 {
       if (i > length) i = length;
     }
   }
-  length = without_ranges(length, invariant);
+  return length;
+}
+function simpler(n: u32, invariant: u32): u32 {
+  let length = without_ranges(n, invariant);
   for (let i: u32 = 0; i < length; i++) {
     // Where any access will do, let it be a write.
     const code = op_code(word_at(BEST, i));
