@@ -7,6 +7,7 @@ import { MAX_OPS } from './opword.js';
 import { decodeTrace, type TraceRecord } from './trace.js';
 import { trapped } from './trap.js';
 import type { KernelSpec, Violation } from './types.js';
+import { decodeViolation, VIOLATION_SIZE } from './violation.js';
 
 /** What the judges say of one program. */
 export interface Verdict {
@@ -27,7 +28,6 @@ export type JudgeMode = 'off' | 'touched' | 'world';
 
 const JUDGE_MODES: readonly JudgeMode[] = ['off', 'touched', 'world'];
 const INVALID = 0x80000000;
-const NONE = 0xff;
 
 export class Engine {
   readonly catalogue: Catalogue;
@@ -92,21 +92,9 @@ export class Engine {
   verdict(): Verdict {
     const at = this.catalogue.at('VIOLATION');
     const view = new DataView(this.module.memory.buffer, at);
-    const violations = Array.from({ length: view.getUint32(4, true) }, (_, i): Violation => {
-      const byte = (offset: number) => view.getUint8(8 + 8 * i + offset);
-      const some = (offset: number) => (byte(offset) === NONE ? undefined : byte(offset));
-      const [mm, page, handle] = [some(1), some(2), some(3)];
-      return {
-        invariant: byte(0),
-        ...(mm !== undefined && { mm }),
-        ...(page !== undefined && { page }),
-        ...(handle !== undefined && { handle }),
-        expected: byte(4),
-        got: byte(5),
-        op: byte(6),
-        detail: byte(7),
-      };
-    });
+    const violations = Array.from({ length: view.getUint32(4, true) }, (_, i) =>
+      decodeViolation(view, 8 + VIOLATION_SIZE * i),
+    );
     return { mask: view.getUint32(0, true), violations };
   }
 

@@ -2,6 +2,7 @@
 import type { Engine } from './engine.js';
 import { trapped } from './trap.js';
 import type { Violation } from './types.js';
+import { decodeViolation } from './violation.js';
 
 /** What assembly/fuzz/run.ts exports. */
 interface FuzzExports {
@@ -60,7 +61,6 @@ export interface Work {
 
 const MAX_WORDS = 64;
 const KEY_OFFSET = 44;
-const NONE = 0xff;
 
 export class Fuzzer {
   readonly engine: Engine;
@@ -213,21 +213,4 @@ export class Fuzzer {
     if (value === undefined) throw new Error(`the module does not describe ${name}`);
     return value;
   }
-}
-
-/** A record of 8 bytes as in assembly/oracle/report.ts. */
-function decodeViolation(view: DataView, at: number): Violation {
-  const byte = (offset: number) => view.getUint8(at + offset);
-  const where = (name: 'mm' | 'page' | 'handle', offset: number) =>
-    byte(offset) === NONE ? {} : { [name]: byte(offset) };
-  return {
-    invariant: byte(0),
-    ...where('mm', 1),
-    ...where('page', 2),
-    ...where('handle', 3),
-    expected: byte(4),
-    got: byte(5),
-    op: byte(6),
-    detail: byte(7),
-  };
 }

@@ -1,0 +1,20 @@
+// breakcow as a library: everything that the command line is made of.
+export { runCampaign } from './campaign/index.js';
+export type * from './campaign/types.js';
+export type { Catalogue, InvariantInfo, KernelInfo, KnobInfo } from './engine/catalogue.js';
+export { Engine, loadEngine, type Verdict } from './engine/engine.js';
+export { canonical, type OpInfo, wordError } from './engine/optable.js';
+export { EngineTrap } from './engine/trap.js';
+export type { KernelSpec, Violation } from './engine/types.js';
+export { type World, WorldReader } from './engine/world.js';
+export { UsageError } from './errors.js';
+export { FindingCollector } from './findings/collect.js';
+export { type Cure, findCures } from './findings/cures.js';
+export { type Diagnosis, diagnose, type Finding, minimizeCause } from './findings/finding.js';
+export { Trial } from './findings/trial.js';
+export { type DiagnosisJson, diagnosisJson, type FindingJson, findingJson } from './report/json.js';
+export { reportText } from './report/text.js';
+export { printSpec, programId } from './text/id.js';
+export { parseProgram } from './text/parse.js';
+export { printProgram } from './text/print.js';
+export { ProgramSyntaxError } from './text/scan.js';
