@@ -24,6 +24,11 @@ const FORBIDDEN: { what: string; pattern: RegExp }[] = [
   },
 ];
 
+/** A row of a table for people is one string, however long. */
+const TABLE_ROW = /^ +case [\w.]+: return "/;
+/** AssemblyScript's decorators on functions are no TypeScript: the editor is told so, and only that. */
+const DECORATOR = `// @ts-${'ignore'}: decorator`;
+
 /** Who may not import whom: data flows one way. */
 const IMPORTS: { from: RegExp; not: RegExp; why: string }[] = [
   {
@@ -43,8 +48,10 @@ function complaints(path: string, text: string): string[] {
   if (lines.pop() !== '') found.push('the last line is not ended');
   if (lines.length > MAX_LINES) found.push(`${lines.length} lines, more than ${MAX_LINES}`);
   for (const [i, line] of lines.entries()) {
-    if (line.length > MAX_COLUMNS) found.push(`line ${i + 1}: ${line.length} columns, more than ${MAX_COLUMNS}`);
-    for (const { what, pattern } of FORBIDDEN) if (pattern.test(line)) found.push(`line ${i + 1}: ${what}`);
+    if (line.length > MAX_COLUMNS && !TABLE_ROW.test(line))
+      found.push(`line ${i + 1}: ${line.length} columns, more than ${MAX_COLUMNS}`);
+    const checked = path.startsWith('assembly/') && line === DECORATOR ? '' : line;
+    for (const { what, pattern } of FORBIDDEN) if (pattern.test(checked)) found.push(`line ${i + 1}: ${what}`);
   }
   for (const [, imported] of text.matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g)) {
     for (const { from, not, why } of IMPORTS) {
@@ -88,6 +95,8 @@ describe('tidy', () => {
       ['test/a.test.ts', `it.${'only'}('x');\n`, /left alone/],
       ['src/a.ts', `// biome-${'ignore'} lint: x\n`, /switched off/],
       ['src/a.ts', `// @ts-${'ignore'}\n`, /switched off/],
+      ['src/a.ts', `${DECORATOR}\n`, /switched off/],
+      ['assembly/a.ts', `// @ts-${'ignore'}: any\n`, /switched off/],
       ['assembly/mm/memory.ts', "import { judge } from '../oracle/judge';\n", /does not know its judges/],
       ['assembly/oracle/judge.ts', "import {\n  next,\n} from '../fuzz/next';\n", /who drives/],
       ['src/report/text.ts', "import loader from '@assemblyscript/loader';\n", /only src\/engine/],

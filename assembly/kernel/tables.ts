@@ -126,8 +126,8 @@ export function cellRow(id: u32): string {
     const column = (id - 128) % COLUMNS;
     if (!cellUsed(row, column)) return "";
     const bit = column == Column.UFFD_WP ? "uffd-wp" : column == Column.SOFT_DIRTY ? "soft-dirty" : "PageAnonExclusive";
-    const suffix = column == Column.UFFD_WP ? ".keeps_uffd_wp\t" : column == Column.SOFT_DIRTY ? ".keeps_soft_dirty\t" : ".keeps_exclusive\t";
-    return rowName(row) + suffix + cellSource(row, column) + "\tThe leaf built by " + rowFunction(row) + " keeps " + bit + ".";
+    const name = column == Column.UFFD_WP ? "uffd_wp" : column == Column.SOFT_DIRTY ? "soft_dirty" : "exclusive";
+    return rowName(row) + ".keeps_" + name + "\t" + cellSource(row, column) + "\tThe leaf built by " + rowFunction(row) + " keeps " + bit + ".";
   }
   if (id < END_OF_CELLS) {
     const row = (id - FIRST_TRANSITION) / 3;

@@ -8,12 +8,13 @@ import { __split_huge_pmd } from './huge_memory';
 import { MM_HAS_PINNED, MM_VMA, NR_PMDS } from './layout';
 import { maybe_mkwrite } from './memory';
 import {
-  add_entire_mapcount, alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_maybe_dma_pinned, page_version, PageAnonExclusive,
-  set_page_version, SetPageAnonExclusive,
+  add_entire_mapcount, alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
+  page_maybe_dma_pinned, page_version, PageAnonExclusive, set_page_version, SetPageAnonExclusive,
 } from './page';
 import {
-  is_pte_marker, mm_at, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkdirty, pte_mkold, pte_pfn, pte_present, pte_swp_exclusive, pte_write, pte_wrprotect, pud_at,
-  set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_pte_marker, mm_at, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkdirty, pte_mkold, pte_pfn,
+  pte_present, pte_swp_exclusive, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset,
+  _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import { swap_duplicate } from './swapfile';
 import { flush_tlb_mm } from './tlb';

@@ -3,12 +3,14 @@ import { count, N } from '../kernel/counters';
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
-import { F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE } from '../ops/table';
+import {
+  F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE,
+} from '../ops/table';
 import { handle_mm_fault } from './memory';
 import { DAX_PFN, is_special_pfn, PageAnonExclusive, set_page_dirty } from './page';
 import {
-  pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_special, pte_uffd_wp, pte_write, pud_at,
-  set_pmd_at, _PAGE_PRESENT, _PAGE_PSE,
+  pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkyoung, pte_pfn, pte_present, pte_protnone,
+  pte_soft_dirty, pte_special, pte_uffd_wp, pte_write, pud_at, set_pmd_at, _PAGE_PRESENT, _PAGE_PSE,
 } from './pgtable';
 import { is_cow_mapping, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
 import { FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_WRITE } from './vmf';

@@ -7,13 +7,14 @@ import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_MMS, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
 import { can_change_pte_writable } from './mprotect';
 import {
-  add_entire_mapcount, alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE, page_add_rmap, page_count, page_flags, PageAnonExclusive,
-  page_pins, PG_COMPOUND, put_page, set_page_dirty, set_page_flags, SetPageAnonExclusive, total_mapcount, ZERO_PFN,
+  add_entire_mapcount, alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE, page_add_rmap,
+  page_count, page_flags, PageAnonExclusive, page_pins, PG_COMPOUND, put_page, set_page_dirty, set_page_flags,
+  SetPageAnonExclusive, total_mapcount, ZERO_PFN,
 } from './page';
 import {
-  pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold, pte_mkwrite, pte_mkyoung, pte_pfn, pte_protnone, pte_uffd_wp, pte_write,
-  pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, _PAGE_ACCESSED, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE,
-  _PAGE_USER,
+  pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold, pte_mkwrite, pte_mkyoung, pte_pfn,
+  pte_protnone, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, _PAGE_ACCESSED,
+  _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_USER,
 } from './pgtable';
 import { page_map_swapcount } from './swapfile';
 import { flush_pmd_tlb_range } from './tlb';

@@ -6,14 +6,18 @@ import { at } from '../kernel/trace';
 import { split_huge_page, vma_adjust_trans_huge } from './huge_memory';
 import { NR_MMS, NR_PMDS, NR_SLOTS } from './layout';
 import {
-  add_entire_mapcount, ClearPageAnonExclusive, compound_head, is_special_pfn, page_count, page_flags, page_mapcount, page_maybe_dma_pinned, page_remove_rmap, page_swap,
-  PageAnonExclusive, PageCompound, PG_DIRTY, put_page, set_page_dirty, set_page_flags,
+  add_entire_mapcount, ClearPageAnonExclusive, compound_head, is_special_pfn, page_count, page_flags, page_mapcount,
+  page_maybe_dma_pinned, page_remove_rmap, page_swap, PageAnonExclusive, PageCompound, PG_DIRTY, put_page,
+  set_page_dirty, set_page_flags,
 } from './page';
 import {
-  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_pfn, pte_present, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_entry, swp_offset,
-  SWP_TYPE_SWAP, _PAGE_PSE, _PAGE_SOFT_DIRTY, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_pfn, pte_present, pud_at, set_pmd_at,
+  set_pte_at, set_pud_at, swp_entry, swp_offset, SWP_TYPE_SWAP, _PAGE_PSE, _PAGE_SOFT_DIRTY, _PAGE_SWP_EXCLUSIVE,
+  _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
-import { add_to_swap_cache, delete_from_swap_cache, free_swap_and_cache, get_swap_slot, swap_duplicate, swap_writepage } from './swapfile';
+import {
+  add_to_swap_cache, delete_from_swap_cache, free_swap_and_cache, get_swap_slot, swap_duplicate, swap_writepage,
+} from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { change_vm_flags, mm_alive } from './vma';
 

@@ -5,25 +5,29 @@ import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import {
-  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pmd, __split_huge_pud,
+  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pmd,
+  __split_huge_pud,
 } from './huge_memory';
 import { HPAGE_PMD_NR, PG_MAPCOUNT } from './layout';
 import { can_change_pte_writable } from './mprotect';
 import {
-  alloc_page, compound_head, DAX_PFN, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_count, page_mapcount, page_remove_rmap, page_swap,
-  page_version, PageAnonExclusive, PageCompound, put_page, SetPageAnonExclusive, set_page_version, total_mapcount, ZERO_PFN,
+  alloc_page, compound_head, DAX_PFN, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_count, page_mapcount,
+  page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page, SetPageAnonExclusive,
+  set_page_version, total_mapcount, ZERO_PFN,
 } from './page';
 import {
-  is_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite, pte_mkyoung, pte_pfn, pte_present,
-  pte_protnone, pte_soft_dirty, pte_swp_exclusive, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset,
-  _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
+  is_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite,
+  pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_swp_exclusive, pte_uffd_wp, pte_write,
+  pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE,
+  _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
 import { reuse_swap_page, swap_free, swapin, swp_bits_as_present, try_to_free_swap } from './swapfile';
 import { flush_tlb_page } from './tlb';
 import { handle_userfault } from './userfaultfd';
 import { pages_with, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
 import {
-  FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK, VM_FAULT_OOM, VM_FAULT_WRITE, VM_FAULT_YIELD,
+  FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK,
+  VM_FAULT_OOM, VM_FAULT_WRITE, VM_FAULT_YIELD,
 } from './vmf';
 
 // @ts-ignore: decorator
@@ -300,7 +304,9 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
       at(P.SWAPIN_EXCLUSIVE);
       if (knob(K.REUSE_SWAPIN_EXCLUSIVE)) SetPageAnonExclusive(f);
       if (knob(K.SWAPIN_READ_MAPS_WRITABLE)) {
-        const wants_fault = (vma & VM_UFFD_WP && kept & _PAGE_UFFD_WP) || (!(vma & VM_SOFTDIRTY) && !pte_soft_dirty(kept) && !(flags & FAULT_FLAG_WRITE));
+        const guarded = (vma & VM_UFFD_WP) != 0 && (kept & _PAGE_UFFD_WP) != 0;
+        const untracked = !(vma & VM_SOFTDIRTY) && !pte_soft_dirty(kept) && !(flags & FAULT_FLAG_WRITE);
+        const wants_fault = guarded || untracked;
         if (vma & VM_WRITE && !wants_fault) {
           entry = pte_mkwrite(entry);
           if (flags & FAULT_FLAG_WRITE) {

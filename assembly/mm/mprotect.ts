@@ -5,12 +5,15 @@ import { at } from '../kernel/trace';
 import { NR_PMDS } from './layout';
 import { is_special_pfn, page_count, page_mapcount, PageAnonExclusive } from './page';
 import {
-  is_pte_marker, is_swap_pte, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkwrite, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp,
-  pte_write, pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
+  is_pte_marker, is_swap_pte, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkwrite, pte_pfn,
+  pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write, pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at,
+  set_pte_at, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
 import { __split_huge_pmd, vma_adjust_trans_huge } from './huge_memory';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { change_vm_flags, mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
+import {
+  change_vm_flags, mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
+} from './vma';
 
 export const CP_MPROTECT: u32 = 0;
 export const CP_PROT_NUMA: u32 = 1;

@@ -28,7 +28,8 @@ export namespace Obs {
 @inline export function observe(kind: u32, mm: u32, page: u32, handle: u32, version: u32, index: u32, flags: u32): void {
   const n = load<u32>(OBS_COUNT);
   if (n < OBS_MAX) {
-    store<u32>(OBS + ((n as usize) << 2), kind | (mm << 4) | (page << 6) | (handle << 10) | (version << 12) | (index << 20) | (flags << 26));
+    const where = (mm << 4) | (page << 6) | (handle << 10);
+    store<u32>(OBS + ((n as usize) << 2), kind | where | (version << 12) | (index << 20) | (flags << 26));
     store<u32>(OBS_COUNT, n + 1);
   }
 }

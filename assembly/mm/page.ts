@@ -1,6 +1,7 @@
 // struct page as parallel byte arrays (see layout.ts), the frame allocator, references and compound pages.
 import {
-  FREE_MASK, HPAGE_PMD_NR, NR_FRAMES, PAGE_BUGS, PG_ENTIRE, PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, PG_VERSION,
+  FREE_MASK, HPAGE_PMD_NR, NR_FRAMES, PAGE_BUGS, PG_ENTIRE, PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT,
+  PG_VERSION,
 } from './layout';
 
 export const PG_ANON: u32 = 1;

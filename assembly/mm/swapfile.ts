@@ -1,7 +1,15 @@
 // Swap slots and the swap cache (mm/swapfile.c, mm/swap_state.c). The device is instant: writing copies the version.
-import { NR_MMS, NR_PAGES, NR_SLOTS, PG_ENTIRE, PG_MAPCOUNT, PG_SLOT, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, HPAGE_PMD_NR } from './layout';
-import { alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_swap, page_version, put_page, SetPageAnonExclusive, set_page_dirty, set_page_version } from './page';
-import { is_swap_pte, pfn_bits, pmd_at, pmd_trans_huge, pte_at, pte_mkold, pte_swp_exclusive, pte_swp_soft_dirty, pte_swp_uffd_wp, set_pte_at, swp_offset, _PAGE_SOFT_DIRTY, _PAGE_UFFD_WP } from './pgtable';
+import {
+  NR_MMS, NR_PAGES, NR_SLOTS, PG_ENTIRE, PG_MAPCOUNT, PG_SLOT, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, HPAGE_PMD_NR,
+} from './layout';
+import {
+  alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_swap, page_version, put_page,
+  SetPageAnonExclusive, set_page_dirty, set_page_version,
+} from './page';
+import {
+  is_swap_pte, pfn_bits, pmd_at, pmd_trans_huge, pte_at, pte_mkold, pte_swp_exclusive, pte_swp_soft_dirty,
+  pte_swp_uffd_wp, set_pte_at, swp_offset, _PAGE_SOFT_DIRTY, _PAGE_UFFD_WP,
+} from './pgtable';
 import { mm_alive, VM_PAGE_PROT } from './vma';
 import { knob, K } from '../kernel/knobs';
 import { C, carried, cell, Column } from '../kernel/tables';

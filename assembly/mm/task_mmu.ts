@@ -5,7 +5,8 @@ import { at } from '../kernel/trace';
 import { MM_HAS_PINNED, NR_PMDS } from './layout';
 import { is_special_pfn, page_maybe_dma_pinned } from './page';
 import {
-  is_pte_marker, mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_pfn, pte_present, pte_write, pte_wrprotect, set_pmd_at, set_pte_at, _PAGE_SOFT_DIRTY, _PAGE_SWP_SOFT_DIRTY,
+  is_pte_marker, mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_pfn, pte_present, pte_write, pte_wrprotect,
+  set_pmd_at, set_pte_at, _PAGE_SOFT_DIRTY, _PAGE_SWP_SOFT_DIRTY,
 } from './pgtable';
 import { flush_tlb_mm } from './tlb';
 import { change_vm_flags, VM_SOFTDIRTY } from './vma';

@@ -8,7 +8,9 @@ import { at } from '../kernel/trace';
 import { vma_adjust_trans_huge } from './huge_memory';
 import { change_protection, CP_UFFD_WP, CP_UFFD_WP_RESOLVE } from './mprotect';
 import { is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_present } from './pgtable';
-import { change_vm_flags, mm_uffd, pages_with, set_mm_uffd, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_READ, VM_UFFD_WP } from './vma';
+import {
+  change_vm_flags, mm_uffd, pages_with, set_mm_uffd, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_READ, VM_UFFD_WP,
+} from './vma';
 import { VM_FAULT_SLEEP } from './vmf';
 
 /** The fault becomes an event in the uffd's queue and the thread sleeps. */

@@ -6,8 +6,8 @@ import { at, traceOp } from '../kernel/trace';
 import { dup_mmap } from '../mm/fork';
 import { __split_huge_pmd } from '../mm/huge_memory';
 import {
-  FREE_MASK, HANDLE_SIZE, HANDLES, MAX_OPS, MM_ALIVE, MM_GEN, MM_HAS_PINNED, MM_SIZE, NR_FRAMES, NR_MMS, OBS_COUNT, OP_RESULT, PG_PINS, PRISTINE, PROGRAM, RESULTS, THREADS, VMF,
-  VMF_SIZE, WORLD, WORLD_SIZE, TOUCHED,
+  FREE_MASK, HANDLE_SIZE, HANDLES, MAX_OPS, MM_ALIVE, MM_GEN, MM_HAS_PINNED, MM_SIZE, NR_FRAMES, NR_MMS, OBS_COUNT,
+  OP_RESULT, PG_PINS, PRISTINE, PROGRAM, RESULTS, THREADS, VMF, VMF_SIZE, WORLD, WORLD_SIZE, TOUCHED,
 } from '../mm/layout';
 import { pageout, unmap_region, zap_page_range } from '../mm/madvise';
 import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
@@ -17,14 +17,18 @@ import { mm_at, pmd_at, pmd_none, pmd_trans_huge } from '../mm/pgtable';
 import { swapoff } from '../mm/swapfile';
 import { clear_refs_write } from '../mm/task_mmu';
 import { flush_tlb_mm } from '../mm/tlb';
-import { mwriteprotect_range, userfaultfd_register, userfaultfd_release, userfaultfd_unregister } from '../mm/userfaultfd';
 import {
-  change_vm_flags, mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
+  mwriteprotect_range, userfaultfd_register, userfaultfd_release, userfaultfd_unregister,
+} from '../mm/userfaultfd';
+import {
+  change_vm_flags, mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX,
+  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
 } from '../mm/vma';
 import { interleaved, setInterleaved, vmf_start } from '../mm/vmf';
 import {
-  arg_mask, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm,
-  op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT, R,
+  arg_mask, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW,
+  F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS,
+  OP_SCHEDULE_SHIFT, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT, R,
 } from './table';
 import { can_sleep, kill_sleepers, run_access, run_gup, run_thread, set_now, wake_sleepers } from './threads';
 
@@ -261,14 +265,13 @@ function exec_op(word: u32, index: u32): u32 {
     case Op.UFFD_CLOSE: return alive ? op_uffd_close(mm, index) : R.SKIP;
     case Op.WP: return alive ? op_wp(mm, word, true, index) : R.SKIP;
     case Op.UNWP: return alive ? op_wp(mm, word, false, index) : R.SKIP;
-    case Op.WAKE: {
-      const mask = mapped_pages(mm, word);
-      if (!alive || mask == 0) return R.SKIP;
+    case Op.WAKE:
+      // By address: the pages need not be mapped any more.
+      if (!alive) return R.SKIP;
       if (!(mm_uffd(mm) & UFFD_OPEN)) return R.REFUSED;
       done(index);
-      wake(mm, mask);
+      wake(mm, arg_mask(op_page(word)));
       return R.OK;
-    }
     case Op.GUP:
       if (!alive || !can_sleep()) return R.SKIP;
       vmf_start(word, index);

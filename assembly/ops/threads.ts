@@ -6,17 +6,25 @@ import { faultin_page, foll_after_fault, gup_fast, gup_flags, gup_lookup, gup_wi
 import { HANDLE_SIZE, HANDLES, MM_HAS_PINNED, NR_SLEEPERS, PG_PINS, SLEEPER_SIZE, SLEEPERS } from '../mm/layout';
 import { handle_mm_fault, wp_page_copy_install } from '../mm/memory';
 import { Obs, observe } from '../mm/observe';
-import { compound_head, DAX_PFN, get_page, is_special_pfn, page_flags, page_ref, page_version, set_page_dirty, set_page_version } from '../mm/page';
 import {
-  mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PSE, _PAGE_RW,
+  compound_head, DAX_PFN, get_page, is_special_pfn, page_flags, page_ref, page_version, set_page_dirty,
+  set_page_version,
+} from '../mm/page';
+import {
+  mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, set_pmd_at, set_pte_at, _PAGE_ACCESSED,
+  _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PSE, _PAGE_RW,
 } from '../mm/pgtable';
 import { tlb_entry, tlb_fill, TLB_FRAME, TLB_VALID, TLB_WRITE } from '../mm/tlb';
 import { is_cow_mapping, vm_flags, VM_MAYWRITE, VM_READ, VM_WRITE } from '../mm/vma';
 import {
-  FAULT_FLAG_WRITE, interleaved, set_vmf_foll, set_vmf_stage, vmf_copy, vmf_flags, vmf_foll, vmf_index, vmf_mm, vmf_old, vmf_orig, vmf_page, vmf_stage, vmf_start, vmf_turn, vmf_word,
-  VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_SLEEP, VM_FAULT_YIELD,
+  FAULT_FLAG_WRITE, interleaved, set_vmf_foll, set_vmf_stage, vmf_copy, vmf_flags, vmf_foll, vmf_index, vmf_mm, vmf_old,
+  vmf_orig, vmf_page, vmf_stage, vmf_start, vmf_turn, vmf_word, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_SLEEP,
+  VM_FAULT_YIELD,
 } from '../mm/vmf';
-import { F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y, R } from './table';
+import {
+  F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y,
+  R,
+} from './table';
 
 /** More turns than any loop that still gets somewhere takes, also against a hostile second thread. */
 const MAX_TURNS: u32 = 32;

@@ -3,8 +3,8 @@
 //
 // 32 frames are two vectors, so the usual answer "all equal" takes a dozen instructions.
 import {
-  FREE_MASK, HANDLE_SIZE, HANDLES, NR_FRAMES, NR_HANDLES, NR_SLOTS, PAGE_BUGS,
-  PG_ENTIRE, PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, PG_VERSION, SWAP_CACHE, SWAP_COUNT,
+  FREE_MASK, HANDLE_SIZE, HANDLES, NR_FRAMES, NR_HANDLES, NR_SLOTS, PAGE_BUGS, PG_ENTIRE, PG_FLAGS, PG_MAPCOUNT,
+  PG_PINS, PG_REFS, PG_SLOT, PG_VERSION, SWAP_CACHE, SWAP_COUNT,
 } from '../mm/layout';
 import { is_swap_pte, pte_pfn, pte_present, swp_offset } from '../mm/pgtable';
 import { compound_head } from '../mm/page';

@@ -10,8 +10,8 @@
 //   R with DONT_COW                        reads are not judged: the caller accepted the wrong side of a COW.
 //   anything after the owner's zap         weak.
 import {
-  DAX, descends, drop, foreign, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version,
-  has, held, hold, life, MAPPED, own_since, promise, promised, set_handle_state, SHARED, sign, WILD, WP_MAYBE, WP_YES,
+  DAX, descends, drop, foreign, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version, has,
+  held, hold, life, MAPPED, own_since, promise, promised, set_handle_state, SHARED, sign, WILD, WP_MAYBE, WP_YES,
   WRITABLE,
 } from './promises';
 import { I } from './invariants';

@@ -7,8 +7,7 @@ import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '
 import { page_version } from '../mm/page';
 import { pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtable';
 import {
-  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR,
-  R,
+  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, R,
 } from '../ops/table';
 import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
 import { hread } from './handles';

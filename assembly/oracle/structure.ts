@@ -1,8 +1,8 @@
 // What must hold between page tables, struct pages, swap slots and TLBs at one leaf, whatever the program did. Reads
 // the world, never writes it. The one knob asked is whether PageAnonExclusive exists.
 import {
-  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION,
-  TLB, TLB_CPU_SIZE,
+  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, TLB,
+  TLB_CPU_SIZE,
 } from '../mm/layout';
 import {
   _PAGE_PRESENT, _PAGE_RW, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_UFFD_WP, is_pte_marker,
@@ -11,8 +11,8 @@ import {
   pte_uffd_wp, pte_write, pud_at, swp_offset,
 } from '../mm/pgtable';
 import {
-  compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, PageCompound, page_flags, page_mapcount, page_pins, page_ref,
-  page_swap, page_version, PG_ANON, PG_EXCLUSIVE, total_mapcount,
+  compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, PageCompound, page_flags, page_mapcount, page_pins,
+  page_ref, page_swap, page_version, PG_ANON, PG_EXCLUSIVE, total_mapcount,
 } from '../mm/page';
 import { VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vm_flags } from '../mm/vma';
 import { K, knob } from '../kernel/knobs';
