@@ -5,7 +5,7 @@ import { loadEngine } from '../engine/engine.js';
 import type { OpInfo } from '../engine/optable.js';
 import { wrap } from '../report/layout.js';
 import { withJson } from './options.js';
-import { bold, print, printJson, table } from './output.js';
+import { bold, print, printJson } from './output.js';
 
 function describedText(name: string, lines: readonly string[]): string {
   return [bold(name), ...lines.flatMap((line) => wrap(line, '    '))].join('\n');
@@ -62,7 +62,7 @@ export function kernelsCommand(): Command {
     } else if (options.json) {
       printJson({ kernels: kernels.map(plain) });
     } else {
-      print(table(kernels.map((kernel) => [kernel.name, kernel.source, kernel.doc])));
+      print(kernels.map(({ name: kernel, source, doc }) => describedText(kernel, [source, doc])).join('\n'));
     }
   });
 }
@@ -72,7 +72,7 @@ function usage({ name, shape, groups }: OpInfo): string {
   const [assigned, ...rest] = shape.startsWith('h=') ? ['h=', shape.slice(2)] : ['', shape];
   const flags = groups.map(({ choices }) => {
     const texts = choices.map(({ text }) => text).filter((text) => text !== '');
-    return texts.length === choices.length && texts.length > 1 ? texts.join('|') : `[${texts.join('|')}]`;
+    return texts.length === choices.length ? texts.join('|') : `[${texts.join('|')}]`;
   });
   return `${assigned}${[name, ...rest, ...flags].filter((part) => part !== '').join(' ')}`;
 }
@@ -117,7 +117,7 @@ export function invariantsCommand(): Command {
       printJson({ invariants: invariants.map(({ id, ...rest }) => ({ id: `I${id}`, ...rest })) });
       return;
     }
-    const judge = (text: string) => (text === 'later' ? 'no judge yet' : `judged by the ${text}`);
+    const judge = (text: string) => (text === 'later' ? 'no judge yet' : `judge: ${text}`);
     print(
       invariants
         .map(({ id, slug, judge: by, statement }) => describedText(`I${id} ${slug}`, [statement, judge(by)]))

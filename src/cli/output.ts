@@ -29,19 +29,6 @@ export const bold = paint(1, 22);
 export const red = paint(31, 39);
 export const green = paint(32, 39);
 
-/** Rows in columns, all to the left; the last column is not padded. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i]!)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
 /** 1234567 as `1.23 M`. */
 export function short(value: number): string {
   if (value < 10_000) return String(Math.round(value));

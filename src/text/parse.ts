@@ -217,13 +217,13 @@ class Parser {
   }
 
   #expected(what: string, found: Token, valid: readonly string[] = [], guess = false): never {
-    const list = valid.length === 0 ? '' : ` (${valid.join(', ')})`;
     const meant = guess && found.kind === 'word' ? nearest(found.text, valid) : undefined;
     const got = found.kind === 'end' ? 'the end' : found.text === '\n' ? 'the end of the line' : `"${found.text}"`;
-    this.#fail(found, `expected ${what}${list}, found ${got}${meant === undefined ? '' : `; did you mean ${meant}?`}`);
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    this.#fail(found, `expected ${what}, found ${got}${hint}`, valid);
   }
 
-  #fail(token: Token, complaint: string): never {
-    throw new ProgramSyntaxError(this.#text, token.at, complaint);
+  #fail(token: Token, complaint: string, valid: readonly string[] = []): never {
+    throw new ProgramSyntaxError(this.#text, token.at, complaint, valid);
   }
 }

@@ -8,7 +8,7 @@ export interface Token {
   readonly at: number;
 }
 
-/** A program text that does not parse. The message holds the line, the column, what was expected and a caret. */
+/** A program text that does not parse. The message says line, column, what was expected and what is valid there. */
 export class ProgramSyntaxError extends UsageError {
   override readonly name = 'ProgramSyntaxError';
   /** From 1. */
@@ -16,14 +16,15 @@ export class ProgramSyntaxError extends UsageError {
   /** From 1, in UTF-16 units. */
   readonly column: number;
 
-  constructor(text: string, at: number, complaint: string) {
+  constructor(text: string, at: number, complaint: string, valid: readonly string[] = []) {
     const lineStart = text.lastIndexOf('\n', at - 1) + 1;
     const lineEnd = text.indexOf('\n', at);
     const line = text.slice(0, lineStart).split('\n').length;
     const column = at - lineStart + 1;
     const source = text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd);
     const [excerpt, caret] = clip(source, column - 1);
-    super(`line ${line}, column ${column}: ${complaint}\n  ${excerpt}\n  ${' '.repeat(caret)}^`);
+    const list = valid.length === 0 ? '' : `\nvalid: ${valid.join(', ')}`;
+    super(`line ${line}, column ${column}: ${complaint}\n  ${excerpt}\n  ${' '.repeat(caret)}^${list}`);
     this.line = line;
     this.column = column;
   }
