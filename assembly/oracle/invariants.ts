@@ -20,10 +20,11 @@ export namespace I {
   export const TRACKING_GAP: u32 = 17;
   export const NEEDLESS_COPY: u32 = 18;
   export const FAST_ONLY_REFUSED: u32 = 19;
-  export const COUNT: u32 = 20;
+  export const SOFTDIRTY_SPURIOUS: u32 = 20;
+  export const COUNT: u32 = 21;
 }
 
-/** Row for people: "slug \t judge \t statement"; judge is structure, reference, or "later" where no judge exists yet. */
+/** Row for people: "slug \t judge \t statement"; judge is structure, reference, warning (on request), or "later" where none exists yet. */
 export function invariantRow(id: u32): string {
   switch (id) {
     case I.WP_WRITABLE: return "wp-writable\tstructure\tNo present leaf has the write bit and uffd-wp together.";
@@ -45,6 +46,7 @@ export function invariantRow(id: u32): string {
     case I.TRACKING_GAP: return "tracking-gap\tlater\tEvery content change since arming is reported by the armed tracker.";
     case I.NEEDLESS_COPY: return "needless-copy\tlater\tNo copy when the faulting process is provably the only user (a cost, never a failure).";
     case I.FAST_ONLY_REFUSED: return "fast-only-refused\tstructure\tA fast-only read GUP gets the page of a present, readable, ordinary leaf.";
+    case I.SOFTDIRTY_SPURIOUS: return "softdirty-spurious\twarning\tA page nobody wrote since clear_refs is not reported soft-dirty (I11's second half: a cost, judged only on request).";
   }
   return "";
 }

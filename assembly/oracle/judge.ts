@@ -12,7 +12,7 @@ import {
 import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
 import { hread } from './handles';
 import { I } from './invariants';
-import { DIRTY, has, held, MAPPED, mask, promises_reset, WP_YES } from './promises';
+import { DIRTY, has, held, MAPPED, mask, promises_reset, TRACKING, WP_YES, WRITE_SEEN } from './promises';
 import { fork_failed, observed, read } from './reference';
 import { clearViolations, NONE, setViolationOp, violate } from './report';
 import {
@@ -20,10 +20,12 @@ import {
   reports_soft_dirty, residency,
 } from './structure';
 
-/** 0 off, 1 leaves written by each op and the world at the end, 2 the world after each op. */
+/** 0 off, 1 leaves written by each op and the world at the end, 2 the world after each op; + 4: warnings too. */
 let mode: u32 = 1;
+let warnings: bool = false;
 export function set_judges(value: u32): void {
-  mode = value;
+  mode = min<u32>(value & 3, 2);
+  warnings = (value & 4) != 0;
 }
 
 /** A new program: no violations, nothing promised but that process A lives. */
@@ -109,6 +111,12 @@ function check_huge(mm: u32, first: u32): void {
   if (!has(mm, MAPPED, page)) return;
   read(mm, page, contents(e, page), NONE);
   if ((((mask(mm, WP_YES) | mask(mm, DIRTY)) >> page) & 1) != 0) check_bits(mm, page, e);
+  if (warnings) check_warnings(mm, page, e);
+}
+/** I11's second half: soft-dirty needs a write, or a fork that copied. */
+function check_warnings(mm: u32, page: u32, e: u64): void {
+  if (!has(mm, TRACKING, page) || has(mm, WRITE_SEEN, page) || !reports_soft_dirty(mm, page, e)) return;
+  violate(I.SOFTDIRTY_SPURIOUS, mm, page, NONE, 0, 1, residency(e));
 }
 function check_bits(mm: u32, page: u32, e: u64): void {
   // detail of both: structure.Residency.

@@ -35,6 +35,8 @@ export const TRACKING: usize = 14;
 /** Neither stored to nor write-gupped by this mm since the last fork it took part in. */
 export const SHARED: usize = 15;
 export const DAX: usize = 18;
+/** Written, or asked to be written, since clear_refs: soft-dirty there needs no other reason (for warnings only). */
+export const WRITE_SEEN: usize = 19;
 
 /** Number of this life of the mm id; 0 = no such process. */
 const LIFE: usize = 16;

@@ -3,13 +3,15 @@
 import {
   add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, foreign, has, held, life, MAPPED, mask, promise,
   promised, promise_zeroes, REGISTERED, release, set_mask, set_uffd, SHARED, sign, tick, TRACKING, uffd, UFFD_FORKS,
-  UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE,
+  UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
 import { detach, granted, hread, hwrite, owner_forks, pinned } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
-import { arg_mask, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_y } from '../ops/table';
+import {
+  arg_mask, F_GUP_WRITE, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_y,
+} from '../ops/table';
 
 /** Flags of the uffd_reg record: features of the uffd, as UFFDIO_API told the program when it was created. */
 const GRANTED_UNPOPULATED: u32 = 1;
@@ -34,6 +36,7 @@ const EVENT_WRITE: u32 = 1;
       event(mm, page, obs_flags(o));
       return;
     case Obs.GUP:
+      if ((op_flags(word) & F_GUP_WRITE) != 0) write_seen(mm, page);
       read(mm, page, obs_version(o), obs_handle(o));
       granted(obs_handle(o), mm, page, obs_version(o), op_flags(word));
       return;
@@ -84,9 +87,16 @@ function misread(mm: u32, page: u32, version: u32, handle: u32): void {
   drop(mm, WP_MAYBE, bit);
   drop(mm, SHARED, bit);
   add(mm, DIRTY, bit & mask(mm, TRACKING));
+  write_seen(mm, page);
+}
+/** Soft-dirty is kept per leaf and a leaf may cover a whole PMD, so the neighbours are excused too. */
+// @ts-ignore: decorator
+@inline function write_seen(mm: u32, page: u32): void {
+  add(mm, WRITE_SEEN, page < 4 ? 0x0f : 0xf0);
 }
 
 function event(mm: u32, page: u32, flags: u32): void {
+  if ((flags & EVENT_WRITE) != 0) write_seen(mm, page);
   if ((flags & EVENT_WRITE) == 0) violate(I.WP_EVENT_ON_READ, mm, page, NONE, 0, 0, 0);
   if (has(mm, WP_MAYBE, page)) {
     // The event settles a MAYBE: the entry carries uffd-wp and has to keep it.
@@ -132,6 +142,7 @@ function syscall(word: u32, flags: u32): void {
       // Pinned memory stays outside soft-dirty, by decision of 9348b73c2e1b: it may change behind the entry's back.
       set_mask(mm, TRACKING, mask(mm, MAPPED) & ~(held() != 0 ? pinned(mm) : 0));
       set_mask(mm, DIRTY, 0);
+      set_mask(mm, WRITE_SEEN, 0);
       return;
     case Op.UFFD_REG:
       register(mm, pages, flags);
@@ -212,6 +223,8 @@ function fork(parent: u32, child: u32): void {
   // The child's entries and VMAs are copies, soft-dirty included.
   set_mask(child, TRACKING, mask(parent, TRACKING));
   set_mask(child, DIRTY, mask(parent, DIRTY));
+  // fork may copy a page for the child at once, which is a write of the kernel's.
+  set_mask(child, WRITE_SEEN, 0xff);
   if ((uffd(parent) & UFFD_FORKS) == 0) return;
   set_uffd(child, uffd(parent));
   set_mask(child, REGISTERED, mask(parent, REGISTERED));
