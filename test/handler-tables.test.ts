@@ -1,0 +1,308 @@
+// The constructor table and the VMA-transition table: each cell, flipped by its knob, does what it says.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { engine, type Row, releases, rows } from './rows.js';
+import { FRESH, MARKER, OUT, SHARED_WPED, THP, THP_WPED, WPED, WPED_OUT } from './states.js';
+
+const HELD_OUT = `${FRESH}; h=gup A p0 R GET; pageout A p0`;
+const PINNED_WPED = `${FRESH}; h=gup A p0 W PIN; uffd_reg A p0 EVENT_FORK; wp A p0`;
+const UNSHARE = { given: SHARED_WPED, when: 'fault A UNSHARE' };
+
+type Outcome = Pick<Row, 'leaf' | 'page' | 'result'>;
+interface Cell {
+  readonly cell: string;
+  /** Kernels on which only this cell is flipped, whatever they ship with. */
+  readonly on: readonly string[];
+  readonly given: string;
+  readonly strip?: string;
+  readonly when: string;
+  readonly kept: Outcome;
+  readonly lost: Outcome;
+}
+const a0 = (leaf: string): Outcome => ({ leaf: { A0: leaf } });
+
+const CONSTRUCTORS: readonly Cell[] = [
+  {
+    cell: 'swapin.keeps_uffd_wp',
+    on: ['v5.7', 'v6.7'],
+    given: WPED_OUT,
+    when: 'fault A READ',
+    kept: a0('P A U SD'),
+    lost: a0('P A SD'),
+  },
+  {
+    cell: 'swapin.keeps_soft_dirty',
+    on: ['v5.7', 'v6.7'],
+    given: OUT,
+    when: 'fault A READ',
+    kept: a0('P A SD'),
+    lost: a0('P A'),
+  },
+  {
+    cell: 'swapin.keeps_exclusive',
+    on: ['v5.19', 'v6.7', 'repaired'],
+    given: HELD_OUT,
+    when: 'write A p0',
+    kept: { page: { A0: 'same excl' } },
+    lost: { page: { A0: 'copied excl' } },
+  },
+  {
+    cell: 'unuse.keeps_uffd_wp',
+    on: ['v5.19', 'repaired'],
+    given: WPED_OUT,
+    when: 'swapoff',
+    kept: a0('P U SD'),
+    lost: a0('P SD'),
+  },
+  { cell: 'unuse.keeps_uffd_wp', on: ['v5.7'], given: WPED_OUT, when: 'swapoff', kept: a0('P U'), lost: a0('P') },
+  {
+    cell: 'unuse.keeps_soft_dirty',
+    on: ['v5.7', 'v5.19', 'repaired'],
+    given: OUT,
+    when: 'swapoff',
+    kept: a0('P SD'),
+    lost: a0('P'),
+  },
+  {
+    cell: 'unuse.keeps_exclusive',
+    on: ['v5.19', 'repaired'],
+    given: OUT,
+    when: 'swapoff',
+    kept: { page: { A0: 'excl refs:1' } },
+    lost: { page: { A0: 'shared refs:1' } },
+  },
+  {
+    cell: 'copy.keeps_uffd_wp',
+    on: ['seed', 'break-cow-v2', 'pin-bc'],
+    given: UNSHARE.given,
+    when: 'fault A BREAK_COW',
+    kept: { leaf: { A0: 'P D A U SD' }, page: { A0: 'copied' } },
+    lost: { leaf: { A0: 'P W D A SD' }, page: { A0: 'copied' } },
+  },
+  {
+    cell: 'unshare_copy.keeps_uffd_wp',
+    on: ['v5.19', 'repaired'],
+    ...UNSHARE,
+    kept: a0('P A U SD'),
+    lost: a0('P A SD'),
+  },
+  {
+    cell: 'unshare_copy.keeps_soft_dirty',
+    on: ['v5.19', 'repaired'],
+    ...UNSHARE,
+    kept: a0('P A U SD'),
+    lost: a0('P A U'),
+  },
+  {
+    cell: 'early_copy.keeps_uffd_wp',
+    on: ['v5.9', 'v5.14', 'repaired'],
+    given: PINNED_WPED,
+    when: 'fork A->B',
+    kept: { leaf: { B0: 'P D A U SD' } },
+    lost: { leaf: { B0: 'P W D A SD' } },
+  },
+  {
+    cell: 'split.keeps_uffd_wp',
+    on: ['v5.7', 'v5.19'],
+    given: THP_WPED,
+    when: 'thp_split A p0..p3',
+    kept: a0('P A U SD'),
+    lost: a0('P A SD'),
+  },
+  {
+    cell: 'split.keeps_uffd_wp',
+    on: ['v6.1', 'repaired'],
+    given: THP_WPED,
+    when: 'thp_split A p0..p3',
+    kept: a0('P D A U SD'),
+    lost: a0('P D A SD'),
+  },
+  {
+    cell: 'split.keeps_soft_dirty',
+    on: ['v5.7', 'repaired'],
+    given: THP_WPED,
+    strip: 'A0 D',
+    when: 'thp_split A p0..p3',
+    kept: a0('P A U SD'),
+    lost: a0('P A U'),
+  },
+  {
+    cell: 'split.keeps_exclusive',
+    on: ['v5.19', 'repaired'],
+    given: THP,
+    when: 'thp_split A p0..p3',
+    kept: { page: { A0: 'excl', A3: 'excl' } },
+    lost: { page: { A0: 'shared', A3: 'shared' } },
+  },
+  {
+    cell: 'split_zero.keeps_uffd_wp',
+    on: ['v5.7', 'v6.1', 'repaired'],
+    given: 'mmap A thp; read A p0; uffd_reg A p0..p3; wp A p0..p3',
+    when: 'thp_split A p0..p3',
+    kept: { leaf: { A0: 'P A U Z', A3: 'P A U Z' } },
+    lost: { leaf: { A0: 'P A Z', A3: 'P A Z' } },
+  },
+  {
+    cell: 'swapout.keeps_uffd_wp',
+    on: ['v5.7', 'v5.18'],
+    given: WPED,
+    when: 'pageout A p0',
+    kept: a0('swap U SD'),
+    lost: a0('swap SD'),
+  },
+  {
+    cell: 'swapout.keeps_uffd_wp',
+    on: ['v5.19', 'repaired'],
+    given: WPED,
+    when: 'pageout A p0',
+    kept: a0('swap U SD E'),
+    lost: a0('swap SD E'),
+  },
+  {
+    cell: 'swapout.keeps_soft_dirty',
+    on: ['v5.7', 'v5.18'],
+    given: FRESH,
+    when: 'pageout A p0',
+    kept: a0('swap SD'),
+    lost: a0('swap'),
+  },
+  {
+    cell: 'swapout.keeps_soft_dirty',
+    on: ['v5.19', 'repaired'],
+    given: FRESH,
+    when: 'pageout A p0',
+    kept: a0('swap SD E'),
+    lost: a0('swap E'),
+  },
+  {
+    cell: 'swapout.keeps_exclusive',
+    on: ['v5.19', 'repaired'],
+    given: FRESH,
+    when: 'pageout A p0',
+    kept: a0('swap SD E'),
+    lost: a0('swap SD'),
+  },
+  {
+    cell: 'anon_marker.keeps_uffd_wp',
+    on: ['v6.7', 'repaired'],
+    given: MARKER,
+    when: 'read A p0',
+    kept: a0('P A U Z'),
+    lost: a0('P A Z'),
+  },
+  {
+    cell: 'anon_marker.keeps_uffd_wp',
+    on: ['v6.7', 'repaired'],
+    given: MARKER,
+    when: 'write A p0',
+    kept: { ...a0('P D A U SD'), result: 'sleeps' },
+    lost: { ...a0('P W D A SD'), result: 'ok' },
+  },
+];
+
+/** The leaf once U is cleared: since v6.3 un-protecting an exclusive page gives W back. */
+const PRESENT: readonly [kernels: readonly string[], cleared: string][] = [
+  [['v5.7', 'v6.1'], 'P D A SD'],
+  [['v6.7', 'v6.12', 'repaired'], 'P W D A SD'],
+];
+const leave = (name: string, when: string, pages: string): readonly Cell[] => [
+  ...PRESENT.flatMap(([on, cleared]): Cell[] => [
+    { cell: `${name}.clears_present`, on, given: WPED, when, kept: a0(cleared), lost: a0('P D A U SD') },
+    {
+      cell: `${name}.clears_present`,
+      on,
+      given: THP_WPED,
+      when: pages,
+      kept: a0(`PMD ${cleared}`),
+      lost: a0('PMD P D A U SD'),
+    },
+  ]),
+  {
+    cell: `${name}.clears_swap`,
+    on: ['v5.7', 'v5.18'],
+    given: WPED_OUT,
+    when,
+    kept: a0('swap SD'),
+    lost: a0('swap U SD'),
+  },
+  {
+    cell: `${name}.clears_swap`,
+    on: ['v5.19', 'v6.7', 'repaired'],
+    given: WPED_OUT,
+    when,
+    kept: a0('swap SD E'),
+    lost: a0('swap U SD E'),
+  },
+  {
+    cell: `${name}.clears_marker`,
+    on: ['v6.7', 'repaired'],
+    given: MARKER,
+    when,
+    kept: a0('none'),
+    lost: a0('marker UFFD_WP'),
+  },
+];
+const TRANSITIONS = [
+  ...leave('unregister', 'uffd_unreg A p0', 'uffd_unreg A p0..p3'),
+  ...leave('close', 'uffd_close A', 'uffd_close A'),
+];
+
+function flipped({ cell, on, kept, lost, ...question }: Cell): Row[] {
+  const change = (sign: string) => on.map((kernel) => `${kernel} ${sign}${cell}`);
+  const what = `${cell}: ${question.given}; ${question.when}`;
+  return [
+    { ...question, row: `with ${what}`, on: change('+'), ...kept },
+    { ...question, row: `without ${what}`, on: change('-'), ...lost },
+  ];
+}
+rows('the constructor table', CONSTRUCTORS.flatMap(flipped));
+rows('uffd transitions x residency', TRANSITIONS.flatMap(flipped));
+
+const transition = (when: string, first: string, before: string): Row[] => [
+  {
+    row: `${when}: U stays before ${first}`,
+    on: releases('v5.7', before),
+    given: WPED,
+    when,
+    leaf: { A0: 'P D A U SD' },
+  },
+  {
+    row: `${when}: U in a swap entry stays before ${first}`,
+    on: releases('v5.19', before),
+    given: WPED_OUT,
+    when,
+    leaf: { A0: 'swap U SD E' },
+  },
+  {
+    row: `${when}: U in a swap entry goes from ${first}`,
+    on: releases(first),
+    given: WPED_OUT,
+    when,
+    leaf: { A0: 'swap SD E' },
+  },
+  {
+    row: `${when}: no leaf keeps U from ${first}, and a store needs no event`,
+    on: releases(first),
+    given: `${WPED}; ${when}`,
+    when: 'write A p0',
+    leaf: { A0: 'P W D A SD' },
+    counts: { events: 0 },
+  },
+];
+rows('as shipped', [...transition('uffd_unreg A p0', 'v6.1', 'v5.19'), ...transition('uffd_close A', 'v6.12', 'v6.7')]);
+
+describe('the tables', () => {
+  it('have a row here for every cell', () => {
+    const cells = engine.catalogue.knobs.filter(({ id }) => id >= 128).map(({ name }) => name);
+    const tested = new Set([...CONSTRUCTORS, ...TRANSITIONS].map(({ cell }) => cell));
+    assert.ok(cells.length > 15);
+    assert.deepEqual(
+      cells.filter((name) => !tested.has(name)),
+      [],
+    );
+    assert.deepEqual(
+      [...tested].filter((name) => !cells.includes(name)),
+      [],
+    );
+  });
+});

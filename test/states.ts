@@ -1,0 +1,40 @@
+// The states that the handler tables start from, as programs, and the kernels in families.
+import { engine, releases } from './rows.js';
+
+/** One page of A, written: P W D A SD. */
+export const FRESH = 'mmap A p0; write A p0';
+/** The page shared with B by fork: read-only in both, old in B. */
+export const SHARED = `${FRESH}; fork A->B`;
+export const READ_ONLY = `${FRESH}; mprotect A p0 R`;
+export const PINNED = `${FRESH}; h=gup A p0 W PIN`;
+/** Swapped out. */
+export const OUT = `${FRESH}; pageout A p0`;
+export const SHARED_OUT = `${SHARED}; pageout A p0`;
+/** Write-protected by userfaultfd. */
+export const WPED = `${FRESH}; uffd_reg A p0; wp A p0`;
+export const WPED_OUT = `${WPED}; pageout A p0`;
+export const SHARED_WPED = `${SHARED}; uffd_reg A p0; wp A p0`;
+/** A uffd-wp marker where nothing is mapped (v6.4+). */
+export const MARKER = 'mmap A p0; uffd_reg A p0 WP_UNPOPULATED; wp A p0';
+/** Pages 0 to 3 of A in one huge page. */
+export const THP = 'mmap A thp; write A p0';
+export const THP_SHARED = `${THP}; fork A->B`;
+export const THP_WPED = `${THP}; uffd_reg A p0..p3; wp A p0..p3`;
+/** Nothing but the zero page, and the huge one. */
+export const ZERO = 'mmap A p0; read A p0';
+export const HUGE_ZERO = 'mmap A thp; read A p0';
+
+export const ALL: readonly string[] = engine.catalogue.kernels.map(({ name }) => name);
+/** Kernels with PageAnonExclusive and unshare faults. */
+export const AE: readonly string[] = releases('v5.19');
+export const BEFORE_AE = ALL.filter((kernel) => !AE.includes(kernel));
+/** Kernels whose FAULT_FLAG_BREAK_COW counts as a write at PTE level, but not yet above; and at every level. */
+export const BC_PTE_ONLY: readonly string[] = ['break-cow-v1', 'break-cow-v2'];
+export const BC_ALL_LEVELS: readonly string[] = ['seed', 'break-cow-v3', 'break-cow-v3-followup', 'dont-cow', 'pin-bc'];
+/** Kernels that reuse by mapcount + swapcount: v5.7, v5.8 and the patches on top of it. */
+export const MAPCOUNT: readonly string[] = [
+  'v5.7',
+  'v5.8',
+  ...BC_PTE_ONLY,
+  ...BC_ALL_LEVELS.filter((kernel) => kernel !== 'pin-bc'),
+];
