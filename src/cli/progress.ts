@@ -73,6 +73,15 @@ class Lines implements ProgressView {
   stop(): void {}
 }
 
+function isTerminal(): boolean {
+  return process.stderr.isTTY === true && process.env.TERM !== 'dumb';
+}
+
+/** One line that the next one replaces; '' removes it. Silent where stderr is no terminal. */
+export function statusLine(text: string): void {
+  if (isTerminal()) process.stderr.write(`\r\x1b[K${text}`);
+}
+
 export function progressView(): ProgressView {
-  return process.stderr.isTTY === true && process.env.TERM !== 'dumb' ? new Bar() : new Lines();
+  return isTerminal() ? new Bar() : new Lines();
 }
