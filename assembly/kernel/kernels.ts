@@ -196,6 +196,7 @@ export function kernelVector(id: u32): bool {
     case Kernel.REPAIRED:
       kernelVector(Kernel.V7_2);
       on(K.UFFD_UNREGISTER_WAKES_WP);
+      on(K.SPLIT_DIRTY_ONLY);
       return true;
   }
   return false;

@@ -82,6 +82,7 @@ export namespace K {
   export const UFFD_WP_UNPOPULATED: u32 = 56;
   export const UFFD_UNREGISTER_WAKES_WP: u32 = 57;
   export const SPLIT_CARRIES_DIRTY: u32 = 58;
+  export const SPLIT_DIRTY_ONLY: u32 = 59;
 
   // Seeded mutants: no kernel has them; each makes one judge fire.
   export const MUTANT_SKIP_PTE_SAME: u32 = 64;
@@ -159,6 +160,7 @@ export function knobRow(id: u32): string {
     case K.UFFD_WP_UNPOPULATED: return "uffd.wp_unpopulated\tbehaviour\t2bad466cc9d9 (v6.4)\tUFFD_FEATURE_WP_UNPOPULATED exists: protecting a none PTE installs a marker.";
     case K.UFFD_UNREGISTER_WAKES_WP: return "uffd.unregister_wakes_wp\tbehaviour\tin no release (5.10 to 7.2 measured)\tUFFDIO_UNREGISTER of a write-protect-only range wakes the threads that sleep on it.";
     case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17 (v6.1)\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";
+    case K.SPLIT_DIRTY_ONLY: return "split.dirty_only\tbehaviour\tin no release (derived: pte_mkdirty sets soft-dirty on x86)\tThe dirty bit that a PMD split carries does not make the PTEs soft-dirty.";
     case K.MUTANT_SKIP_PTE_SAME: return "mutant.skip_pte_same\tmutant\tseeded\twp_page_copy installs its copy without comparing with orig_pte.";
     case K.MUTANT_WP_KEEPS_WRITE: return "mutant.wp_keeps_write\tmutant\tseeded\tuffd write-protect sets uffd-wp but leaves the write bit.";
     case K.MUTANT_FORK_KEEPS_WRITE: return "mutant.fork_keeps_write\tmutant\tseeded\tfork does not write-protect the parent's entry.";

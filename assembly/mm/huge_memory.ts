@@ -14,7 +14,7 @@ import {
 import {
   pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold, pte_mkwrite, pte_mkyoung, pte_pfn,
   pte_protnone, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, _PAGE_ACCESSED,
-  _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_USER,
+  _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_USER,
 } from './pgtable';
 import { page_map_swapcount } from './swapfile';
 import { flush_pmd_tlb_range } from './tlb';
@@ -125,7 +125,7 @@ export function __split_huge_pmd(mm: u32, pmd: u32): void {
   if (pte_write(e)) bits = pte_mkwrite(bits);
   if (!(e & _PAGE_ACCESSED)) bits = pte_mkold(bits);
   const dirty = pte_dirty(e);
-  if (dirty && knob(K.SPLIT_CARRIES_DIRTY)) bits = pte_mkdirty(bits);
+  if (dirty && knob(K.SPLIT_CARRIES_DIRTY)) bits = knob(K.SPLIT_DIRTY_ONLY) ? bits | _PAGE_DIRTY : pte_mkdirty(bits);
   const exclusive = PageAnonExclusive(head) && knob(cell(C.SPLIT, Column.EXCLUSIVE));
   ClearPageAnonExclusive(head);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
