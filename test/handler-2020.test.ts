@@ -3,8 +3,9 @@ import { type Row, rows } from './rows.js';
 import { FRESH, SHARED, SHARED_WPED, THP, THP_SHARED, THP_WPED, WPED, ZERO } from './states.js';
 
 const V58 = ['v5.8'];
-const MATRIX = ['break-cow-v1', 'break-cow-v2', 'seed', 'break-cow-v3', 'break-cow-v3-followup'] as const;
-const [V1, V2, SEED, V3, V3F] = MATRIX;
+/** The opt-out has the handler of v3 with its follow-up. */
+const MATRIX = ['break-cow-v1', 'break-cow-v2', 'seed', 'break-cow-v3', 'break-cow-v3-followup', 'dont-cow'] as const;
+const [V1, V2, SEED, V3, ...V3F] = MATRIX;
 
 rows('v5.8: enforced COW', [
   {
@@ -103,7 +104,7 @@ rows('v5.8: enforced COW', [
   },
 ]);
 
-/** One knob of the matrix: how each of the five kernels answers the same question. */
+/** One knob of the matrix: how each of the kernels answers the same question. */
 function cells(
   row: string,
   question: Omit<Row, 'row' | 'on' | keyof Answer>,
@@ -126,17 +127,17 @@ rows('break-COW, the knob matrix', [
   ...cells('faultin_page passes BC', { given: `${FRESH}; pageout A p0`, when: 'h=gup A p0 R GET' }, [
     [[V1], { leaf: { A0: 'P A SD' }, page: { A0: 'refs:3 cached' }, avoids: ['faultin_page: FOLL_BREAK_COW'] }],
     [
-      [V2, SEED, V3, V3F],
+      [V2, SEED, V3, ...V3F],
       { leaf: { A0: 'P W D A SD' }, page: { A0: 'refs:2 uncached' }, passes: ['faultin_page: FOLL_BREAK_COW'] },
     ],
   ]),
   ...cells('follow_page_pte treats BC like W', { given: SHARED, when: 'h=gup B p0 R GET' }, [
     [[V1, V2, SEED, V3], { leaf: { B0: 'P D SD' }, handle: 'is:A0', counts: { faults: 0 } }],
-    [[V3F], { leaf: { B0: 'P W D A SD' }, handle: 'is:B0 not:A0', counts: { faults: 1 } }],
+    [[...V3F], { leaf: { B0: 'P W D A SD' }, handle: 'is:B0 not:A0', counts: { faults: 1 } }],
   ]),
   ...cells('follow_trans_huge_pmd treats BC like W', { given: THP_SHARED, when: 'h=gup B p1 R GET' }, [
     [[V1, V2, SEED, V3], { leaf: { B1: 'PMD P D A SD' }, handle: 'is:A1', counts: { faults: 0 } }],
-    [[V3F], { leaf: { B1: 'P W D A SD' }, handle: 'is:B1 not:A1', passes: ['follow_trans_huge_pmd: read-only'] }],
+    [[...V3F], { leaf: { B1: 'P W D A SD' }, handle: 'is:B1 not:A1', passes: ['follow_trans_huge_pmd: read-only'] }],
   ]),
   ...cells('GUP-fast still asks for W', { given: SHARED, when: 'h=gup A p0 R GET fast' }, [
     [MATRIX, { passes: ['gup_fast: entry unfit'], avoids: ['gup_fast: take'] }],
@@ -162,28 +163,28 @@ rows('break-COW, the knob matrix', [
   ]),
   ...cells('copy keeps U and clears W', { given: SHARED_WPED, when: 'fault A BREAK_COW' }, [
     [[V1, V2], { leaf: { A0: 'P W D A SD' }, page: { A0: 'copied' }, counts: { events: 0 } }],
-    [[SEED, V3, V3F], { leaf: { A0: 'P D A U SD' }, page: { A0: 'copied' }, counts: { events: 0 } }],
+    [[SEED, V3, ...V3F], { leaf: { A0: 'P D A U SD' }, page: { A0: 'copied' }, counts: { events: 0 } }],
   ]),
   ...cells('PTE reuse forgets U', { given: WPED, when: 'fault A BREAK_COW' }, [
     [MATRIX, { leaf: { A0: 'P W D A U SD' }, page: { A0: 'same' }, passes: ['wp_page_reuse'] }],
   ]),
   ...cells('PMD: BC is write-like', { given: `${THP}; fork A->B; exit B`, when: 'fault A BREAK_COW' }, [
     [[V1, V2], { leaf: { A0: 'PMD P D A SD' }, avoids: ['do_huge_pmd_wp_page: only user'] }],
-    [[SEED, V3, V3F], { leaf: { A0: 'PMD P W D A SD' }, page: { A0: 'same' } }],
+    [[SEED, V3, ...V3F], { leaf: { A0: 'PMD P W D A SD' }, page: { A0: 'same' } }],
   ]),
   ...cells('PMD hunk without the event hunk', { given: THP_WPED, when: 'fault A BREAK_COW' }, [
     [
       ['break-cow-v2 +fault.bc_pmd', 'seed -wp_pmd.event_needs_write'],
       { leaf: { A0: 'PMD P D A U SD' }, counts: { events: 1 } },
     ],
-    [[SEED, V3, V3F], { counts: { events: 0 }, passes: ['wp_huge_pmd: uffd-wp set, but not a write'] }],
+    [[SEED, V3, ...V3F], { counts: { events: 0 }, passes: ['wp_huge_pmd: uffd-wp set, but not a write'] }],
   ]),
   ...cells('PMD reuse keeps U and clears W', { given: THP_WPED, when: 'fault A BREAK_COW' }, [
     [
       ['break-cow-v2 +fault.bc_pmd +wp_pmd.event_needs_write', 'seed -wp_pmd_reuse.keeps_wp'],
       { leaf: { A0: 'PMD P W D A U SD' }, page: { A0: 'same' } },
     ],
-    [[SEED, V3, V3F], { leaf: { A0: 'PMD P D A U SD' }, page: { A0: 'same' } }],
+    [[SEED, V3, ...V3F], { leaf: { A0: 'PMD P D A U SD' }, page: { A0: 'same' } }],
   ]),
   ...cells('missing page: BC is a read', { given: 'mmap A p0', when: 'fault A BREAK_COW' }, [
     [MATRIX, { leaf: { A0: 'P A Z' } }],

@@ -1,6 +1,6 @@
 // v5.19 and later (eras 2.7): write-protect faults by PageAnonExclusive, large folios.
 import { releases, rows } from './rows.js';
-import { AE, FRESH, HUGE_ZERO, READ_ONLY, SHARED, THP, THP_SHARED, THP_WPED, WPED, ZERO } from './states.js';
+import { AE, before, FRESH, HUGE_ZERO, READ_ONLY, SHARED, THP, THP_SHARED, THP_WPED, WPED, ZERO } from './states.js';
 
 rows('v5.19: do_wp_page', [
   {
@@ -157,7 +157,7 @@ rows('v5.19: PMD', [
   },
   {
     row: 'huge zero page, write: split',
-    on: releases('v5.19', 'v6.7'),
+    on: before('v6.12'),
     given: HUGE_ZERO,
     when: 'write A p0',
     leaf: { A0: 'P W D A SD', A1: 'P A Z' },

@@ -1,6 +1,6 @@
 // copy_page_range in every era: what the child shares, what it gets copied at once, what becomes of uffd-wp.
 import { releases, rows } from './rows.js';
-import { ALL, FRESH, MARKER, OUT, PINNED, THP, THP_WPED, WPED, WPED_OUT, ZERO } from './states.js';
+import { ALL, before, FRESH, MARKER, NO_MEMORY, OUT, PINNED, THP, THP_WPED, WPED, WPED_OUT, ZERO } from './states.js';
 
 rows('copy_page_range', [
   {
@@ -31,7 +31,7 @@ rows('copy_page_range', [
   { row: 'none: none', on: ALL, given: 'mmap A p0', when: 'fork A->B', leaf: { B0: 'none' } },
   {
     row: 'U before v5.14: kept, the parent is registered and the child is not',
-    on: releases('v5.7', 'v5.12'),
+    on: before('v5.14'),
     given: WPED,
     when: 'fork A->B',
     leaf: { A0: 'P D A U SD', B0: 'P D U SD' },
@@ -52,14 +52,14 @@ rows('copy_page_range', [
   },
   {
     row: 'stale U of an unregistered parent: dropped',
-    on: releases('v5.7', 'v5.19'),
+    on: before('v6.1'),
     given: `${WPED}; uffd_unreg A p0`,
     when: 'fork A->B',
     leaf: { A0: 'P D A U SD', B0: 'P D SD' },
   },
   {
     row: 'swap entry, U, before v5.14: kept',
-    on: releases('v5.7', 'v5.12'),
+    on: before('v5.14'),
     given: WPED_OUT,
     when: 'fork A->B',
     leaf: { A0: 'swap U SD', B0: 'swap U SD' },
@@ -120,8 +120,8 @@ rows('fork and pins', [
     page: { B0: 'is:A0 refs:3 map:2' },
   },
   {
-    row: 'v5.7 shares pinned pages',
-    on: ['v5.7', 'v5.8', 'seed', 'pin-bc'],
+    row: 'before v5.9 pinned pages are shared',
+    on: before('v5.9'),
     given: PINNED,
     when: 'fork A->B',
     leaf: { A0: 'P D A SD', B0: 'P D SD' },
@@ -168,9 +168,26 @@ rows('fork and pins', [
   },
   {
     row: 'without the split a pinned THP is shared',
-    on: ['v5.7', 'v5.9 -fork.split_pinned_pmd'],
+    on: [...before('v5.9'), 'v5.9 -fork.split_pinned_pmd'],
     given: `${THP}; h=gup A p1 W PIN`,
     when: 'fork A->B',
     leaf: { A1: 'PMD P D A SD', B1: 'PMD P D SD' },
+  },
+  {
+    row: 'no page free for the early copy: fork fails, the child is gone, the parent as it was but split',
+    on: releases('v5.9'),
+    given: `${NO_MEMORY}; h=gup A p0 W PIN`,
+    when: 'fork A->C',
+    result: 'no memory',
+    leaf: { C0: 'none', C4: 'none', A4: 'PMD P D A SD' },
+    page: { A0: 'same pins:1 map:1' },
+    counts: { splits: 1, copies: 0 },
+  },
+  {
+    row: 'no page free, nothing pinned: fork needs none',
+    on: ALL,
+    given: NO_MEMORY,
+    when: 'fork A->C',
+    leaf: { A0: 'PMD P D A SD', C4: 'PMD P D SD' },
   },
 ]);

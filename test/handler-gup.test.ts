@@ -1,6 +1,6 @@
 // GUP as v5.7 has it (eras 2.0, 2.1): the loop, the lookup, GUP-fast.
-import { rows } from './rows.js';
-import { ALL, FRESH, HUGE_ZERO, READ_ONLY, SHARED, THP, THP_SHARED, ZERO } from './states.js';
+import { releases, rows } from './rows.js';
+import { ALL, before, FRESH, HUGE_ZERO, READ_ONLY, SHARED, THP, THP_SHARED, ZERO } from './states.js';
 
 const V57 = ['v5.7'];
 
@@ -40,7 +40,7 @@ rows('get_user_pages, the frame', [
     given: SHARED,
     when: 'h=gup B p0 W GET',
     leaf: { B0: 'P W D A SD' },
-    handle: 'is:B0',
+    handle: 'is:B0 v:2',
     page: { B0: 'copied refs:2 map:1', A0: 'same refs:1' },
   },
   {
@@ -115,7 +115,7 @@ rows('v5.7: GUP', [
   },
   {
     row: 'write completed in a read-only VMA: COW flag; then FORCE, COW flag and D are enough',
-    on: V57,
+    on: before('v6.1'),
     given: `${SHARED}; mprotect B p0 R`,
     when: 'h=gup B p0 W GET FORCE',
     leaf: { B0: 'P D A SD' },
@@ -170,6 +170,35 @@ rows('v5.7: GUP', [
     given: HUGE_ZERO,
     when: 'h=gup A p1 R GET',
     handle: 'hugezero',
+    counts: { faults: 0 },
+  },
+]);
+
+rows('FOLL_FORCE and the PMD twin', [
+  {
+    row: 'write completed on a PMD in a read-only VMA: COW flag and D, also at PMD level',
+    on: before('v6.1'),
+    given: `${THP}; mprotect A p0..p3 R`,
+    when: 'h=gup A p1 W GET FORCE',
+    leaf: { A1: 'PMD P D A SD' },
+    handle: 'is:A1',
+    counts: { faults: 1 },
+    passes: ['do_huge_pmd_wp_page: only user', 'faultin_page: COW done'],
+  },
+  {
+    row: 'a PMD lookup that knows no COW flag never accepts it',
+    on: before('v6.1').map((kernel) => `${kernel} -follow_pmd.accepts_cow`),
+    given: `${THP}; mprotect A p0..p3 R`,
+    when: 'h=gup A p1 W GET FORCE',
+    result: 'livelock',
+  },
+  {
+    row: 'v6.0+: an exclusive THP at once',
+    on: releases('v6.1'),
+    given: `${THP}; mprotect A p0..p3 R`,
+    when: 'h=gup A p1 W GET FORCE',
+    leaf: { A1: 'PMD P D A SD' },
+    handle: 'is:A1',
     counts: { faults: 0 },
   },
 ]);

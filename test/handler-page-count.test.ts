@@ -1,6 +1,6 @@
 // v5.9 to v5.18 (eras 2.5, 2.6): reuse by page_count, its PMD and swap twins that followed later, and what protects pins.
 import { releases, rows } from './rows.js';
-import { FRESH, PINNED, SHARED, SHARED_WPED, THP_SHARED } from './states.js';
+import { ALL, before, FRESH, PINNED, SHARED, SHARED_WPED, THP_SHARED } from './states.js';
 
 const COUNT = ['pin-bc', ...releases('v5.9', 'v5.14')];
 const V518 = ['v5.18'];
@@ -164,7 +164,7 @@ rows('v5.18: the bridge', [
 rows('reclaim, clear_refs and NUMA hints meet pins', [
   {
     row: 'reclaim takes a pinned page',
-    on: releases('v5.9', 'v5.9'),
+    on: before('v5.12'),
     given: PINNED,
     when: 'pageout A p0',
     leaf: { A0: 'swap SD' },
@@ -176,10 +176,11 @@ rows('reclaim, clear_refs and NUMA hints meet pins', [
     when: 'pageout A p0',
     leaf: { A0: 'P W D A SD' },
     page: { A0: 'same refs:2 uncached' },
+    passes: ['shrink_page_list: may be pinned'],
   },
   {
     row: 'clear_refs write-protects a pinned page',
-    on: releases('v5.9', 'v5.9'),
+    on: before('v5.12'),
     given: PINNED,
     when: 'clear_refs A',
     leaf: { A0: 'P D A' },
@@ -199,15 +200,32 @@ rows('reclaim, clear_refs and NUMA hints meet pins', [
     leaf: { A0: 'P D A' },
   },
   {
+    row: 'clear_refs does not flush: a store through the old translation needs no fault and sets no SD',
+    on: before('v5.12'),
+    given: `${FRESH}; clear_refs A`,
+    when: 'write A p0',
+    leaf: { A0: 'P D A' },
+    counts: { faults: 0 },
+  },
+  {
+    row: 'clear_refs flushes: a store faults and sets SD',
+    on: releases('v5.12'),
+    given: `${FRESH}; clear_refs A`,
+    when: 'write A p0',
+    leaf: { A0: 'P W D A SD' },
+    page: { A0: 'same' },
+    counts: { faults: 1, reuses: 1 },
+  },
+  {
     row: 'a NUMA hint skips what two processes map',
-    on: releases('v5.7'),
+    on: ALL,
     given: SHARED,
     when: 'numa_hint A p0',
     leaf: { A0: 'P D A SD' },
   },
   {
     row: 'a NUMA hint asks mapcount: a GUP reference does not matter',
-    on: releases('v5.7', 'v5.14'),
+    on: before('v5.18'),
     given: `${FRESH}; h=gup A p0 R GET`,
     when: 'numa_hint A p0',
     leaf: { A0: 'N W D A SD' },

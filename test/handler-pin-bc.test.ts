@@ -1,6 +1,6 @@
 // Who breaks COW: everybody but who opts out (10 Aug 2020), or only pins (15 Sep 2020; eras 2.4).
 import { rows } from './rows.js';
-import { PINNED, SHARED, SHARED_WPED, THP_SHARED, THP_WPED, WPED } from './states.js';
+import { PINNED, SHARED, SHARED_OUT, SHARED_WPED, THP_SHARED, THP_WPED, WPED } from './states.js';
 
 const PIN_BC = ['pin-bc'];
 const GET = 'h=gup A p0 R GET';
@@ -66,6 +66,14 @@ rows('break-COW for pins', [
     when: 'h=gup A p0 R PIN',
     leaf: { A0: 'P W D A SD' },
     handle: 'not:B0',
+  },
+  {
+    row: 'PIN of a swap entry, shared: swapped in, copied, W',
+    on: PIN_BC,
+    given: SHARED_OUT,
+    when: 'h=gup A p0 R PIN',
+    leaf: { A0: 'P W D A SD', B0: 'swap SD' },
+    handle: 'is:A0 refs:2 v:2',
   },
   {
     row: 'GUP-fast: PIN wants W',

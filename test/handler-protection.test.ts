@@ -1,6 +1,18 @@
 // change_pte_range in every era: uffd write-protect, mprotect, NUMA hints, and who gives W back.
 import { releases, rows } from './rows.js';
-import { ALL, BEFORE_AE, FRESH, MARKER, READ_ONLY, SHARED, SHARED_OUT, SHARED_WPED, WPED, ZERO } from './states.js';
+import {
+  ALL,
+  BEFORE_AE,
+  before,
+  FRESH,
+  MARKER,
+  READ_ONLY,
+  SHARED,
+  SHARED_OUT,
+  SHARED_WPED,
+  WPED,
+  ZERO,
+} from './states.js';
 
 const UPGRADE = releases('v6.1');
 
@@ -17,7 +29,7 @@ rows('change_pte_range', [
   { row: 'wp twice: nothing more', on: ALL, given: WPED, when: 'wp A p0', leaf: { A0: 'P D A U SD' } },
   {
     row: 'unwp: U cleared, W not given back',
-    on: [...BEFORE_AE, ...releases('v5.19', 'v6.1')],
+    on: before('v6.7'),
     given: WPED,
     when: 'unwp A p0',
     leaf: { A0: 'P D A SD' },
@@ -53,7 +65,7 @@ rows('change_pte_range', [
   { row: 'wp of nothing: nothing', on: ALL, given: 'mmap A p0; uffd_reg A p0', when: 'wp A p0', leaf: { A0: 'none' } },
   {
     row: 'WP_UNPOPULATED does not exist yet',
-    on: releases('v5.7', 'v6.1'),
+    on: before('v6.7'),
     given: 'mmap A p0',
     when: 'uffd_reg A p0 WP_UNPOPULATED',
     result: 'refused',
@@ -161,7 +173,7 @@ rows('can_change_pte_writable (v6.0+)', [
 rows('NUMA hints', [
   {
     row: 'until v6.1 the entry remembers W',
-    on: [...BEFORE_AE, ...releases('v5.19', 'v6.1')],
+    on: before('v6.7'),
     given: FRESH,
     when: 'numa_hint A p0',
     leaf: { A0: 'N W D A SD' },
@@ -177,7 +189,7 @@ rows('NUMA hints', [
   },
   {
     row: 'do_numa_page of a read-only leaf: no W before v6.2',
-    on: releases('v5.7', 'v6.1'),
+    on: before('v6.7'),
     given: `${FRESH}; clear_refs A; numa_hint A p0`,
     when: 'read A p0',
     leaf: { A0: 'P D A' },

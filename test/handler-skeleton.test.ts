@@ -1,6 +1,6 @@
 // What every era shares (eras 2.0): the levels of __handle_mm_fault, and handle_pte_fault.
 import { releases, rows } from './rows.js';
-import { AE, ALL, BC_ALL_LEVELS, BC_PTE_ONLY, FRESH, MARKER, SHARED, THP, THP_SHARED } from './states.js';
+import { AE, ALL, BC_ALL_LEVELS, BC_PTE_ONLY, FRESH, MARKER, NO_MEMORY, SHARED, THP, THP_SHARED } from './states.js';
 
 const NO_BC = ['v5.7', 'v5.8', ...releases('v5.9', 'v5.18')];
 // Five THPs (two each in A and B, one kept by a handle alone) and one small page leave no free huge page.
@@ -192,14 +192,39 @@ rows('handle_pte_fault', [
     counts: { copies: 0 },
   },
   {
-    row: 'read-only, write: do_wp_page (shared: copy)',
+    row: 'read-only, write: the copy has the content of the page',
     on: ALL,
     given: SHARED,
+    when: 'fault A WRITE',
+    leaf: { A0: 'P W D A SD' },
+    page: { A0: 'copied refs:1 map:1 v:2' },
+  },
+  {
+    row: 'read-only, write: reuse sets SD',
+    on: ALL,
+    given: `${FRESH}; clear_refs A`,
+    when: 'fault A WRITE',
+    leaf: { A0: 'P W D A SD' },
+    page: { A0: 'same' },
+  },
+  {
+    row: 'read-only, write: do_wp_page (shared: copy, the old translation is flushed)',
+    on: ALL,
+    given: `${SHARED}; read A.2 p0`,
     when: 'write A p0',
     leaf: { A0: 'P W D A SD', B0: 'P D SD' },
-    page: { A0: 'copied refs:1 map:1 v:4', B0: 'same refs:1 map:1 v:2' },
+    page: { A0: 'copied refs:1 map:1 v:5', B0: 'same refs:1 map:1 v:2' },
     passes: ['wp_page_copy: install a writable copy'],
     counts: { copies: 1 },
+  },
+  {
+    row: 'read-only, write: no page free for the copy, all counts as they were',
+    on: ALL,
+    given: `${NO_MEMORY}; fork A->C; thp_split C p0..p3`,
+    when: 'write C p1',
+    result: 'no memory',
+    page: { C1: 'same map:2 refs:5', A1: 'is:C1' },
+    counts: { copies: 0 },
   },
   {
     row: 'writable, write: dirty and accessed',

@@ -1,6 +1,19 @@
 // do_swap_page and reclaim in every era.
 import { releases, rows } from './rows.js';
-import { AE, ALL, BEFORE_AE, FRESH, OUT, READ_ONLY, SHARED, SHARED_OUT, WPED, WPED_OUT } from './states.js';
+import {
+  AE,
+  ALL,
+  BEFORE_AE,
+  FRESH,
+  OUT,
+  PINNED,
+  READ_ONLY,
+  SHARED,
+  SHARED_OUT,
+  THP,
+  WPED,
+  WPED_OUT,
+} from './states.js';
 
 /** Ownership at swap-in by mapcount + swapcount. */
 const SWAPCOUNT = BEFORE_AE.filter((kernel) => kernel !== 'v5.18');
@@ -163,5 +176,51 @@ rows('do_swap_page', [
     leaf: { A0: 'P W D A SD' },
     page: { A0: 'same excl refs:2 uncached' },
     passes: ['try_to_unmap_one: exclusive and pinned'],
+  },
+]);
+
+rows('zap_pte_range', [
+  { row: 'present: page freed, translation gone', on: ALL, given: FRESH, when: 'dontneed A p0', leaf: { A0: 'none' } },
+  {
+    row: 'shared: the other process keeps it',
+    on: ALL,
+    given: SHARED,
+    when: 'dontneed A p0',
+    leaf: { A0: 'none', B0: 'P D SD' },
+    page: { B0: 'refs:1 map:1' },
+  },
+  { row: 'swap entry: slot freed', on: ALL, given: OUT, when: 'dontneed A p0', leaf: { A0: 'none' } },
+  {
+    row: 'held: the handle alone keeps it',
+    on: ALL,
+    given: PINNED,
+    when: 'dontneed A p0',
+    leaf: { A0: 'none' },
+    handle: 'refs:1 map:0 pins:1 v:2',
+  },
+  {
+    row: 'U goes with the page',
+    on: ALL,
+    given: `${WPED}; dontneed A p0`,
+    when: 'write A p0',
+    leaf: { A0: 'P W D A SD' },
+    counts: { events: 0 },
+  },
+  {
+    row: 'a THP at once',
+    on: ALL,
+    given: THP,
+    when: 'dontneed A p0..p3',
+    leaf: { A0: 'none', A3: 'none' },
+    counts: { splits: 0 },
+  },
+  {
+    row: 'a part of a THP: split first',
+    on: ALL,
+    given: THP,
+    when: 'dontneed A p1',
+    leaf: { A1: 'none' },
+    page: { A0: 'same refs:3 map:1' },
+    counts: { splits: 1 },
   },
 ]);

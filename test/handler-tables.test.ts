@@ -1,7 +1,7 @@
 // The constructor table and the VMA-transition table: each cell, flipped by its knob, does what it says.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { engine, type Row, releases, rows } from './rows.js';
+import { engine, type Row, rows } from './rows.js';
 import { FRESH, MARKER, OUT, SHARED_WPED, THP, THP_WPED, WPED, WPED_OUT } from './states.js';
 
 const HELD_OUT = `${FRESH}; h=gup A p0 R GET; pageout A p0`;
@@ -257,39 +257,6 @@ function flipped({ cell, on, kept, lost, ...question }: Cell): Row[] {
 }
 rows('the constructor table', CONSTRUCTORS.flatMap(flipped));
 rows('uffd transitions x residency', TRANSITIONS.flatMap(flipped));
-
-const transition = (when: string, first: string, before: string): Row[] => [
-  {
-    row: `${when}: U stays before ${first}`,
-    on: releases('v5.7', before),
-    given: WPED,
-    when,
-    leaf: { A0: 'P D A U SD' },
-  },
-  {
-    row: `${when}: U in a swap entry stays before ${first}`,
-    on: releases('v5.19', before),
-    given: WPED_OUT,
-    when,
-    leaf: { A0: 'swap U SD E' },
-  },
-  {
-    row: `${when}: U in a swap entry goes from ${first}`,
-    on: releases(first),
-    given: WPED_OUT,
-    when,
-    leaf: { A0: 'swap SD E' },
-  },
-  {
-    row: `${when}: no leaf keeps U from ${first}, and a store needs no event`,
-    on: releases(first),
-    given: `${WPED}; ${when}`,
-    when: 'write A p0',
-    leaf: { A0: 'P W D A SD' },
-    counts: { events: 0 },
-  },
-];
-rows('as shipped', [...transition('uffd_unreg A p0', 'v6.1', 'v5.19'), ...transition('uffd_close A', 'v6.12', 'v6.7')]);
 
 describe('the tables', () => {
   it('have a row here for every cell', () => {

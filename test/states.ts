@@ -24,10 +24,17 @@ export const THP_WPED = `${THP}; uffd_reg A p0..p3; wp A p0..p3`;
 export const ZERO = 'mmap A p0; read A p0';
 export const HUGE_ZERO = 'mmap A thp; read A p0';
 
+/** All 24 frames in use: two THPs each in A and B, two more kept by handles alone. */
+export const NO_MEMORY =
+  'mmap A p0..p7 thp; write A p0; write A p4; fork A->B; munmap B p0..p7; mmap B p0..p7 thp; write B p0; write B p4; ' +
+  'h1=gup B p4 R GET; dontneed B p4..p7; write B p4; h2=gup B p4 R GET; dontneed B p4..p7; write B p4';
+
 export const ALL: readonly string[] = engine.catalogue.kernels.map(({ name }) => name);
 /** Kernels with PageAnonExclusive and unshare faults. */
 export const AE: readonly string[] = releases('v5.19');
-export const BEFORE_AE = ALL.filter((kernel) => !AE.includes(kernel));
+/** Every kernel that is not `release` or newer. */
+export const before = (release: string) => ALL.filter((kernel) => !releases(release).includes(kernel));
+export const BEFORE_AE = before('v5.19');
 /** Kernels whose FAULT_FLAG_BREAK_COW counts as a write at PTE level, but not yet above; and at every level. */
 export const BC_PTE_ONLY: readonly string[] = ['break-cow-v1', 'break-cow-v2'];
 export const BC_ALL_LEVELS: readonly string[] = ['seed', 'break-cow-v3', 'break-cow-v3-followup', 'dont-cow', 'pin-bc'];
