@@ -49,7 +49,7 @@ export function formatRow(row: ScoreRow): string {
 }
 
 /** What did not go well, each with its program, and the sum of it all. */
-export function formatTail({ rows, untried, seconds }: ScoreResult): string {
+export function formatTail({ rows, seconds }: ScoreResult): string {
   const complaints = rows.flatMap(({ id, found, seeds, fixedClean, minimized, twin }) => [
     ...(2 * found > seeds ? [] : [`${id}: found by ${found} of ${seeds} seeds`]),
     ...(fixedClean ? [] : [`${id}: the fix does not cure: ${minimized?.program}`]),
@@ -60,7 +60,6 @@ export function formatTail({ rows, untried, seconds }: ScoreResult): string {
   const alarms = sum(({ twin }) => twin.alarms.length);
   return [
     ...complaints,
-    ...untried.map((id) => `${id}: not tried, the engine has no judge for that promise`),
     `found ${found} of ${rows.length}; ${alarms === 0 ? 'no' : alarms} false alarm${alarms === 1 ? '' : 's'} in ` +
       `${sum(({ twin }) => twin.programs)} programs (${sum(({ twin }) => twin.faults)} faults) on repaired; ` +
       `${seconds.toFixed(0)} s`,
