@@ -1,6 +1,6 @@
 // The tables as shipped: which constructor and which uffd transition keeps uffd-wp in which kernel; and who wakes the sleepers.
 import { type Row, releases, rows } from './rows.js';
-import { AE, ALL, BEFORE_AE, before, HUGE_ZERO, MARKER, OUT, THP_WPED, WPED, WPED_OUT } from './states.js';
+import { AE, ALL, BEFORE_AE, before, HUGE_ZERO, MARKER, OUT, THP, THP_WPED, WPED, WPED_OUT } from './states.js';
 
 const transition = (when: string, first: string, marker: Pick<Row, 'on' | 'leaf'>): Row[] => {
   const kept = before(first);
@@ -69,6 +69,27 @@ rows('constructors as shipped', [
     given: THP_WPED,
     when: 'thp_split A p0..p3',
     leaf: { A0: 'P D A U SD' },
+  },
+  {
+    row: 'split without SD: none appears while D stays behind',
+    on: before('v6.1'),
+    given: `${THP}; clear_refs A`,
+    when: 'thp_split A p0..p3',
+    leaf: { A0: 'P A' },
+  },
+  {
+    row: 'split without SD: carrying D makes SD',
+    on: releases('v6.1', 'v7.2'),
+    given: `${THP}; clear_refs A`,
+    when: 'thp_split A p0..p3',
+    leaf: { A0: 'P D A SD' },
+  },
+  {
+    row: 'repaired: split without SD makes none',
+    on: ['repaired'],
+    given: `${THP}; clear_refs A`,
+    when: 'thp_split A p0..p3',
+    leaf: { A0: 'P D A' },
   },
   {
     row: 'split without D: SD is carried by itself',
