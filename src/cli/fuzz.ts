@@ -6,6 +6,7 @@ import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { FindingCollector } from '../findings/collect.js';
 import type { Finding } from '../findings/finding.js';
+import { findOrigin, type Origin } from '../findings/lineage.js';
 import { dropFinding, openStore, saveFinding } from '../findings/store.js';
 import { findingJson, specJson } from '../report/json.js';
 import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
@@ -167,17 +168,39 @@ function resultText(
   findings: readonly Finding[],
 ): string {
   const rule = '-'.repeat(COLUMNS);
-  const reports = findings.flatMap((finding) => [rule, reportText(engine, finding.diagnosis), '']);
-  return [...reports, rule, ...summary(spec, options, result, findings)].join('\n');
+  const own = findings.filter((finding) => !originOf(engine, finding).inherited);
+  const inherited = findings.filter((finding) => !own.includes(finding));
+  const reports = [...inherited, ...own].flatMap((finding) => [rule, reportText(engine, finding.diagnosis), '']);
+  return [...reports, rule, ...summary(engine, spec, options, result, { own, inherited })].join('\n');
 }
 
-function summary(spec: KernelSpec, options: Options, result: CampaignResult, findings: readonly Finding[]): string[] {
+function originOf(engine: Engine, { diagnosis: { spec, words, violation } }: Finding): Origin {
+  return findOrigin(engine, spec, words, violation.invariant);
+}
+
+/** What a patch kernel breaks of its own, and what it has from the releases below it. */
+interface Findings {
+  readonly own: readonly Finding[];
+  readonly inherited: readonly Finding[];
+}
+
+function summary(
+  engine: Engine,
+  spec: KernelSpec,
+  options: Options,
+  result: CampaignResult,
+  { own, inherited }: Findings,
+): string[] {
+  const findings = [...inherited, ...own];
   const { programs, ops, faults, seconds, workers, coverage, canary, digest, quarantined } = result;
   const rate = seconds > 0 ? faults / seconds : 0;
-  const work = `${short(programs)} programs, ${short(ops)} operations, ${short(faults)} faults in ${seconds.toFixed(1)} s on ${counted(workers, 'thread')} (${short(rate)} faults/s)`;
+  const done = `${short(programs)} programs, ${short(ops)} operations, ${short(faults)} faults`;
+  const pace = `in ${seconds.toFixed(1)} s on ${counted(workers, 'thread')} (${short(rate)} faults/s)`;
   const seen = `${coverage.points} of ${coverage.pointsTotal} handler branches, ${short(coverage.states)} states`;
   const lines = [
-    ...wrap(`${bold(printSpec(spec))}, seed ${options.seed}, ${options.strategy}: ${work}; ${seen}; digest ${digest}.`),
+    ...wrap(
+      `${bold(printSpec(spec))}, seed ${options.seed}, ${options.strategy}: ${done} ${pace}; ${seen}; digest ${digest}.`,
+    ),
   ];
   if (result.interrupted) lines.push('Interrupted.');
   for (const { shard, message } of quarantined) lines.push(...wrap(`Shard ${shard} left out: ${message}`));
@@ -189,17 +212,25 @@ function summary(spec: KernelSpec, options: Options, result: CampaignResult, fin
         : `Canary (${canary.kernel}): NOT found in ${counted(canary.programs, 'program')}.`,
     ),
   );
-  for (const { id, slug, minimized, firstAt, diagnosis } of findings) {
-    const length = counted(diagnosis.words.length, 'operation');
-    lines.push(
-      '',
-      `${bold(id)}  ${slug}, ${length}, after ${counted(firstAt.programs, 'program')}`,
-      ...wrapProgram(minimized.split('; '), '  '),
-    );
-  }
+  if (inherited.length > 0) lines.push('', bold(`Inherited from the releases that ${printSpec(spec)} builds on:`));
+  lines.push(...inherited.flatMap((finding) => overview(engine, finding)));
+  if (inherited.length > 0 && own.length > 0) lines.push('', bold(`Of ${printSpec(spec)} itself:`));
+  lines.push(...own.flatMap((finding) => overview(engine, finding)));
   if (findings.length > 0 && options.out !== undefined)
     lines.push('', `Kept in ${options.out}/: replay one with "breakcow replay ID".`);
   return lines;
+}
+
+function overview(engine: Engine, finding: Finding): string[] {
+  const { id, slug, minimized, firstAt, diagnosis } = finding;
+  const { kernel } = originOf(engine, finding);
+  const length = counted(diagnosis.words.length, 'operation');
+  const since = kernel === '' || kernel === diagnosis.spec.kernel ? '' : `, since ${kernel}`;
+  return [
+    '',
+    `${bold(id)}  ${slug}, ${length}${since}, after ${counted(firstAt.programs, 'program')}`,
+    ...wrapProgram(minimized.split('; '), '  '),
+  ];
 }
 
 function verdict({ valid, programs }: CampaignResult, findings: readonly Finding[]): string {

@@ -5,6 +5,7 @@ import type { KernelSpec } from '../engine/types.js';
 import type { Cure } from '../findings/cures.js';
 import { explain, type Step } from '../findings/explain.js';
 import type { Diagnosis, Finding } from '../findings/finding.js';
+import { findOrigin, type Origin } from '../findings/lineage.js';
 import { brokenPromise } from './promise.js';
 import { kernelVerdicts } from './text.js';
 
@@ -27,6 +28,8 @@ export interface DiagnosisJson {
   readonly violation: Diagnosis['violation'];
   readonly cause: Diagnosis['cause'];
   readonly cures: readonly CureJson[];
+  /** Where the flaw came in. */
+  readonly origin: Origin;
   readonly steps: readonly Step[];
   /** Slugs of what the program breaks on each kernel of the catalogue; empty = keeps its promises. */
   readonly kernels: Readonly<Record<string, readonly string[]>>;
@@ -59,7 +62,7 @@ export function specJson({ kernel, with: plus, without: minus }: KernelSpec): Ke
   return { kernel, with: [...plus].sort(), without: [...minus].sort() };
 }
 
-export function diagnosisJson(engine: Engine, { words, run, violation, cause, cures }: Diagnosis): DiagnosisJson {
+export function diagnosisJson(engine: Engine, { spec, words, run, violation, cause, cures }: Diagnosis): DiagnosisJson {
   const catalogue: Catalogue = engine.catalogue;
   return {
     invariant: `I${violation.invariant}`,
@@ -68,6 +71,7 @@ export function diagnosisJson(engine: Engine, { words, run, violation, cause, cu
     violation,
     cause,
     cures: cures.map(cureJson),
+    origin: findOrigin(engine, spec, words, violation.invariant),
     steps: explain(run, words, catalogue, true),
     kernels: Object.fromEntries(kernelVerdicts(engine, words).map(({ kernel, slugs }) => [kernel, slugs])),
   };

@@ -4,6 +4,7 @@ import type { Engine } from '../engine/engine.js';
 import type { Cure, Flip } from '../findings/cures.js';
 import { explain, type LeafChange, type LeafState, type Step } from '../findings/explain.js';
 import type { Diagnosis } from '../findings/finding.js';
+import { findOrigin, originText } from '../findings/lineage.js';
 import type { TracedRun } from '../findings/trace.js';
 import { Trial } from '../findings/trial.js';
 import { printSpec } from '../text/id.js';
@@ -38,6 +39,7 @@ export function reportText(engine: Engine, diagnosis: Diagnosis): string {
     '',
     ...curesText(cures),
     '',
+    ...wrap(originText(findOrigin(engine, spec, words, violation.invariant)), 'Came with:  '),
     ...kernelsText(engine, words, violation.invariant),
     '',
     ...replayText(diagnosis, items),
@@ -148,13 +150,18 @@ function kernelsText(engine: Engine, words: Uint32Array, invariant: number): str
   ];
 }
 
+/** A shell command: what does not fit goes on after a backslash, or inside the quotes after a line end. */
 function replayText({ spec }: Diagnosis, items: readonly { text: string }[]): string[] {
   const program = items.map(({ text }) => text);
-  const knobs = [...spec.with.map((name) => ` --with ${name}`), ...spec.without.map((name) => ` --without ${name}`)];
-  const command = `npx breakcow replay --kernel ${spec.kernel}${knobs.join('')}`;
-  const line = `  ${command} '${program.join('; ')}'`;
+  const words = [
+    `npx breakcow replay --kernel ${spec.kernel}`,
+    ...spec.with.map((name) => `--with ${name}`),
+    ...spec.without.map((name) => `--without ${name}`),
+  ];
+  const line = `  ${words.join(' ')} '${program.join('; ')}'`;
   if (line.length <= COLUMNS) return ['Replay with:', line];
-  // A line end inside the quotes separates operations as ";" does.
+  const command = words.join(' ').length + 4 <= COLUMNS ? [words.join(' ')] : words;
+  const head = command.map((word, i) => `${i === 0 ? '  ' : '    '}${word} ${i === command.length - 1 ? "'" : '\\'}`);
   const lines = wrapProgram(program, '    ');
-  return ['Replay with:', ...wrap(`${command} '`, '  ', '    '), ...lines.slice(0, -1), `${lines.at(-1)}'`];
+  return ['Replay with:', ...head, ...lines.slice(0, -1), `${lines.at(-1)}'`];
 }

@@ -1,0 +1,38 @@
+// Where a flaw came in: the answer to "is that my patch, or was it there before?"
+import type { Engine } from '../engine/engine.js';
+import type { KernelSpec } from '../engine/types.js';
+import { breaks, Trial } from './trial.js';
+
+export interface Origin {
+  /** The earliest kernel in an unbroken line of ancestors that breaks the promise; '' = the knobs chosen by hand. */
+  readonly kernel: string;
+  /** Its base, which keeps the promise; '' if the line begins there. */
+  readonly keptBy: string;
+  /** The kernel on trial has it from a release that it builds on, while it is none itself. */
+  readonly inherited: boolean;
+}
+
+/** Follows the bases of `spec.kernel` as long as `words` break `invariant` on them. */
+export function findOrigin(engine: Engine, spec: KernelSpec, words: Uint32Array, invariant: number): Origin {
+  const { kernels } = engine.catalogue;
+  const find = (name: string) => kernels.find((kernel) => kernel.name === name);
+  const broken = (name: string) => {
+    const kernel = find(name);
+    return kernel !== undefined && breaks(new Trial(engine, kernel.vector).mask(words), invariant);
+  };
+  const isRelease = (name: string) => find(name)?.source.startsWith('release') === true;
+  if (!broken(spec.kernel)) return { kernel: '', keptBy: spec.kernel, inherited: false };
+  let origin = spec.kernel;
+  for (;;) {
+    const base = find(origin)?.base ?? '';
+    if (base === '' || !broken(base))
+      return { kernel: origin, keptBy: base, inherited: isRelease(origin) && !isRelease(spec.kernel) };
+    origin = base;
+  }
+}
+
+/** The origin in one sentence. */
+export function originText({ kernel, keptBy }: Origin): string {
+  if (kernel === '') return `with the chosen knobs; ${keptBy} keeps the promise`;
+  return keptBy === '' ? `${kernel} or earlier` : `${kernel}; ${keptBy} keeps the promise`;
+}
