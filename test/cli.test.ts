@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -142,6 +142,22 @@ describe('replay', () => {
     assert.equal(JSON.parse(expect(0, 'replay', EVENT, '--kernel', 'v5.7', '--json')).broken, false);
   });
 
+  it('prints a command that a shell understands', () => {
+    const knobs = ['--with', 'gup.unshare', '--without', 'wp_pmd.event_needs_write'];
+    const program = 'mmap A thp; write A p0; uffd_reg A p0..p3 WP; wp A p0..p3; gup A p0 R GET';
+    for (const args of [
+      [WRONG_SIDE, '--kernel', 'v5.7'],
+      [program, '--kernel', 'break-cow-v3-followup', ...knobs],
+    ]) {
+      const text = expect(1, 'replay', ...args);
+      for (const line of text.split('\n')) assert.ok(line.length <= 78, line);
+      const command = text.slice(text.indexOf('Replay with:\n') + 'Replay with:\n'.length);
+      const shell = command.replace('npx breakcow', `"${process.execPath}" "${BIN}"`);
+      const again = spawnSync('sh', ['-c', shell], { encoding: 'utf8' });
+      assert.equal(again.stdout, text, again.stderr);
+    }
+  });
+
   it('reads a file and standard input', () => {
     const path = join(directory, 'event.txt');
     writeFileSync(path, `# T1-02\n${EVENT.replaceAll('; ', '\n')}\n`);
@@ -219,5 +235,45 @@ describe('fuzz', () => {
     assert.equal(data.interrupted, true);
     assert.deepEqual(data.findings, []);
     assert.ok(data.seconds < 60);
+  });
+});
+
+describe('an internal error', () => {
+  /** (module (memory (export "memory") 1) (func (export "describe_count") (param i32) (result i32) unreachable)) */
+  const TRAPPING = [
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, 0x01, 0x06, 0x01, 0x60, 0x01, 0x7f, 0x01, 0x7f, 0x03, 0x02],
+    ...[0x01, 0x00, 0x05, 0x03, 0x01, 0x00, 0x01, 0x07, 0x1b, 0x02, 0x06, ...Buffer.from('memory'), 0x02, 0x00],
+    ...[0x0e, ...Buffer.from('describe_count'), 0x00, 0x00, 0x0a, 0x05, 0x01, 0x03, 0x00, 0x00, 0x0b],
+  ];
+  /** The package with another build/. */
+  const elsewhere = join(directory, 'package');
+
+  function inPackage() {
+    const entry = join(elsewhere, 'dist/src/cli/main.js');
+    const flags = ['--preserve-symlinks', '--preserve-symlinks-main'];
+    return spawnSync(process.execPath, [...flags, entry, 'ops'], { encoding: 'utf8' });
+  }
+
+  it('exits with 3 and says what is missing, or at which AssemblyScript line it trapped', () => {
+    mkdirSync(elsewhere);
+    for (const name of ['dist', 'node_modules', 'package.json'])
+      symlinkSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), join(elsewhere, name));
+    const missing = inPackage();
+    assert.equal(missing.status, 3);
+    assert.match(
+      missing.stderr,
+      /breakcow: internal error: .*no WebAssembly module at .*breakcow\.wasm: run npm run build/,
+    );
+
+    mkdirSync(join(elsewhere, 'build'));
+    writeFileSync(join(elsewhere, 'build/breakcow.wasm'), Buffer.from(TRAPPING));
+    const map = { version: 3, sources: ['assembly/mm/memory.ts'], names: [], mappings: 'AAUA' };
+    writeFileSync(join(elsewhere, 'build/breakcow.wasm.map'), JSON.stringify(map));
+    const trap = inPackage();
+    assert.equal(trap.status, 3);
+    assert.match(
+      trap.stderr,
+      /^breakcow: internal error: trap in the engine: unreachable at \S*assembly\/mm\/memory\.ts:11\n/,
+    );
   });
 });

@@ -1,6 +1,6 @@
 // One instance of the engine with typed methods: the rest of src never sees an address.
 import { UsageError } from '../errors.js';
-import { Catalogue, type KnobVector } from './catalogue.js';
+import { Catalogue, type Describer, type KnobVector } from './catalogue.js';
 import { type EngineModule, loadModule } from './load.js';
 import { wordError } from './optable.js';
 import { MAX_OPS } from './opword.js';
@@ -35,7 +35,7 @@ export class Engine {
 
   constructor(module: EngineModule) {
     this.module = module;
-    this.catalogue = new Catalogue({
+    const describer: Describer = {
       count: (section) => module.describe_count(section),
       row: (section, index) => module.__getString(module.describe(section, index)),
       vector: (kernel, kvec) => {
@@ -43,7 +43,8 @@ export class Engine {
         const words = new BigUint64Array(module.memory.buffer, kvec, 3);
         return [words[0]!, words[1]!, words[2]!];
       },
-    });
+    };
+    this.catalogue = trapped(() => new Catalogue(describer));
   }
 
   /** Chooses the kernel on trial. Throws UsageError for unknown names. */
