@@ -176,7 +176,6 @@ export function kernelVector(id: u32): bool {
       on(K.NUMA_UPGRADES_WRITE);
       on(K.FORK_MARKER_BY_CHILD);
       on(K.UNWP_UPGRADES_WRITE);
-      on(K.MKUFFD_WP_WRPROTECTS);
       on(K.UFFD_WP_UNPOPULATED);
       on(cell(C.ANON_MARKER, Column.UFFD_WP));
       on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
@@ -220,7 +219,7 @@ export function kernelRow(id: u32): string {
     case Kernel.V5_18: return "v5.18\tv5.14\trelease, May 2022\tReuse discounts the swap cache; the PMD and swap-in twins follow page_count.";
     case Kernel.V5_19: return "v5.19\tv5.18\trelease, Jul 2022\tPageAnonExclusive and unshare faults.";
     case Kernel.V6_1: return "v6.1\tv5.19\trelease, Dec 2022\tFOLL_FORCE by exclusivity, mprotect hands back write, unregister clears uffd-wp.";
-    case Kernel.V6_7: return "v6.7\tv6.1\trelease, Jan 2024\tLong-term unshare, WP_UNPOPULATED markers, uffd-wp clears write structurally.";
+    case Kernel.V6_7: return "v6.7\tv6.1\trelease, Jan 2024\tLong-term unshare, WP_UNPOPULATED markers, un-protecting hands back write.";
     case Kernel.V6_12: return "v6.12\tv6.7\trelease, Nov 2024\tClosing the uffd clears uffd-wp; swap-in by read maps writable.";
     case Kernel.V6_18: return "v6.18\tv6.12\trelease, Nov 2025\tReuse of PTE-mapped large folios.";
     case Kernel.V7_2: return "v7.2\tv6.18\trelease, 2026\tOn the paths modelled here the same decisions as v6.18.";

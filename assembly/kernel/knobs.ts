@@ -77,7 +77,6 @@ export namespace K {
   export const MPROTECT_UPGRADES_WRITE: u32 = 50;
   export const UPGRADE_HONOURS_SOFT_DIRTY: u32 = 51;
   export const UNWP_UPGRADES_WRITE: u32 = 52;
-  export const MKUFFD_WP_WRPROTECTS: u32 = 53;
   // userfaultfd
   export const UFFD_WP_UNPOPULATED: u32 = 56;
   export const UFFD_UNREGISTER_WAKES_WP: u32 = 57;
@@ -156,7 +155,6 @@ export function knobRow(id: u32): string {
     case K.MPROTECT_UPGRADES_WRITE: return "mprotect.upgrades_write\tbehaviour\t64fe24a3e05e (v6.0)\tmprotect to RW maps exclusive anonymous pages writable at once.";
     case K.UPGRADE_HONOURS_SOFT_DIRTY: return "upgrade.honours_soft_dirty\tbehaviour\t76aefad628aa (v6.0)\tcan_change_pte_writable reads VM_SOFTDIRTY the right way round (set = not tracking).";
     case K.UNWP_UPGRADES_WRITE: return "unwp.upgrades_write\tbehaviour\tv6.3\tRemoving uffd-wp maps exclusive anonymous pages writable at once.";
-    case K.MKUFFD_WP_WRPROTECTS: return "mkuffd_wp.wrprotects\tbehaviour\tf1eb1bacfba9 (v6.3)\tSetting uffd-wp always clears the write bit.";
     case K.UFFD_WP_UNPOPULATED: return "uffd.wp_unpopulated\tbehaviour\t2bad466cc9d9 (v6.4)\tUFFD_FEATURE_WP_UNPOPULATED exists: protecting a none PTE installs a marker.";
     case K.UFFD_UNREGISTER_WAKES_WP: return "uffd.unregister_wakes_wp\tbehaviour\tin no release (5.10 to 7.2 measured)\tUFFDIO_UNREGISTER of a write-protect-only range wakes the threads that sleep on it.";
     case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17 (v6.1)\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";

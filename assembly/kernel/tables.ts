@@ -127,7 +127,8 @@ export function cellRow(id: u32): string {
     if (!cellUsed(row, column)) return "";
     const bit = column == Column.UFFD_WP ? "uffd-wp" : column == Column.SOFT_DIRTY ? "soft-dirty" : "PageAnonExclusive";
     const name = column == Column.UFFD_WP ? "uffd_wp" : column == Column.SOFT_DIRTY ? "soft_dirty" : "exclusive";
-    return rowName(row) + ".keeps_" + name + "\t" + cellSource(row, column) + "\tThe leaf built by " + rowFunction(row) + " keeps " + bit + ".";
+    const doc = "\tThe leaf built by " + rowFunction(row) + " keeps " + bit + ".";
+    return rowName(row) + ".keeps_" + name + "\t" + cellSource(row, column) + doc;
   }
   if (id < END_OF_CELLS) {
     const row = (id - FIRST_TRANSITION) / 3;
