@@ -5,7 +5,8 @@ import { COUNTERS, PROGRAM, VIOLATION } from '../mm/layout';
 import { op_code, op_flags, op_mm, op_page, arg_first } from '../ops/table';
 import { NONE } from '../oracle/report';
 import {
-  BEST, FOUND, FOUND_COUNT, FOUND_HEADER, FOUND_MAX, FOUND_RECORD, KEYS, KEYS_SLOTS, NEW_KEYS, NEW_KEYS_COUNT, NEW_KEYS_MAX, PROGRAM_BYTES, SAVED_COUNTERS,
+  BEST, FOUND, FOUND_COUNT, FOUND_HEADER, FOUND_MAX, FOUND_RECORD, KEYS, KEYS_SLOTS, NEW_KEYS, NEW_KEYS_COUNT,
+  NEW_KEYS_MAX, PROGRAM_BYTES, SAVED_COUNTERS,
 } from './area';
 import { abstract_state, forget_points } from './novelty';
 import { first_invariant, reduce, shape_key } from './reduce';
@@ -60,7 +61,8 @@ function circumstances(n: u32): u32 {
   const mm: u32 = load<u8>(VIOLATION, 9);
   const page: u32 = load<u8>(VIOLATION, 10);
   const state = mm != NONE && page != NONE ? abstract_state(mm, page, word) : abstract_state(op_mm(word), arg_first(op_page(word)), word);
-  const what = (load<u32>(VIOLATION) as u64) | ((load<u8>(VIOLATION, 15) as u64) << 20) | ((op_code(word) as u64) << 28) | ((op_flags(word) as u64) << 34);
+  const what = (load<u32>(VIOLATION) as u64) | ((load<u8>(VIOLATION, 15) as u64) << 20) |
+    ((op_code(word) as u64) << 28) | ((op_flags(word) as u64) << 34);
   return ((mix64(mix64(what) ^ (state as u64)) >> 32) as u32) & ~1 | 2;
 }
 

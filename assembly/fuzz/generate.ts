@@ -3,17 +3,20 @@
 import { HANDLE_SIZE, HANDLES, MM_ALIVE, MM_SIZE, SLEEPER_SIZE, SLEEPERS, WORLD } from '../mm/layout';
 import { pmd_vm_flags, vm_flags, VM_READ, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
 import {
-  arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT, PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0, PAGE_ARG_PMD1,
+  arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT,
+  PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0, PAGE_ARG_PMD1,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
 import {
-  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS, MIX_PMD, MIX_SECOND, MIX_THREAD2,
+  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS,
+  MIX_PMD, MIX_SECOND, MIX_THREAD2,
 } from './mixes';
 import { below, draw, seed_stream, shard_key } from './rng';
 
 // Sets of op codes, bit = code.
 export const ONE_PAGE: u32 = (1 << Op.READ) | (1 << Op.WRITE) | (1 << Op.GUP);
-export const RANGE: u32 = (1 << Op.MMAP) | (1 << Op.MUNMAP) | (1 << Op.MPROTECT) | (1 << Op.DONTNEED) | (1 << Op.PAGEOUT) | (1 << Op.NUMA_HINT) |
+export const RANGE: u32 = (1 << Op.MMAP) | (1 << Op.MUNMAP) | (1 << Op.MPROTECT) | (1 << Op.DONTNEED) |
+  (1 << Op.PAGEOUT) | (1 << Op.NUMA_HINT) |
   (1 << Op.THP_SPLIT) | (1 << Op.UFFD_REG) | (1 << Op.UFFD_UNREG) | (1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.WAKE);
 const NEEDS_UFFD: u32 = (1 << Op.UFFD_UNREG) | (1 << Op.UFFD_CLOSE) | (1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.WAKE);
 const NEEDS_HANDLE: u32 = (1 << Op.HREAD) | (1 << Op.HWRITE) | (1 << Op.PUT);
@@ -122,8 +125,8 @@ export function draw_op(second: bool): u32 {
   const context = (used ? 1 : 0) + (uffd ? 2 + 2 * asleep : 0) + after_access;
 
   const drawn: u32 = load<u8>(mix + (((context as usize) << 6) | ((r & 63) as usize)));
-  const impossible: u32 = ((alive == 7 ? 1 : 0) << Op.FORK) | ((used == 15 ? 1 : 0) << Op.GUP) | ((alive & (alive - 1) ? 0 : 1) << Op.EXIT) |
-    ((writable ? 0 : 1) << Op.HWRITE);
+  const impossible: u32 = ((alive == 7 ? 1 : 0) << Op.FORK) | ((alive & (alive - 1) ? 0 : 1) << Op.EXIT) |
+    ((used == 15 ? 1 : 0) << Op.GUP) | ((writable ? 0 : 1) << Op.HWRITE);
   let op = (impossible >> drawn) & 1 ? Op.WRITE : drawn;
   let is: u32 = 1 << op;
   after_access = is & ((1 << Op.READ) | (1 << Op.WRITE)) ? AFTER_ACCESS : 0;

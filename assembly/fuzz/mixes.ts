@@ -6,8 +6,8 @@
 // (which of the 16 draws of a page argument take the second hot page; of a range argument the PMD; everything);
 // u16 draws that run on thread 2; u32 draws that start a concurrent pair; u8 habits.
 import {
-  F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP,
-  F_MPROTECT_RW, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op,
+  F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE,
+  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
 import { below, draw, seed_stream } from './rng';

@@ -1,7 +1,9 @@
 // Mutants of the corpus: a program that once showed something new, edited a little. The result is a plan: words to
 // run as they stand, and FRESH slots that are drawn when their turn comes, in the state that the program has by then.
 import { MAX_OPS, NR_MMS } from '../mm/layout';
-import { arg_first, F_MMAP_DAX, Op, op_code, op_flags, op_mm, op_page, op_word, op_y, PAGE_ARG_ALL, PAGE_ARG_PMD0 } from '../ops/table';
+import {
+  arg_first, F_MMAP_DAX, Op, op_code, op_flags, op_mm, op_page, op_word, op_y, PAGE_ARG_ALL, PAGE_ARG_PMD0,
+} from '../ops/table';
 import { CORPUS_COUNT, CORPUS_LENGTHS, CORPUS_WORDS, FRESH, PLAN, PROGRAM_BYTES } from './area';
 import { ACCESSES, NO_MM, ONE_PAGE, program_pages, RANGE } from './generate';
 import { below, draw } from './rng';
@@ -47,7 +49,8 @@ function change_argument(word: u32, r: u64): u32 {
   if (op_code(word) == Op.MMAP && op_flags(word) & F_MMAP_DAX) return word;
   if (!(is & (ONE_PAGE | RANGE))) return word;
   const page = op_page(word);
-  const other = which == 2 && is & RANGE ? (page < 8 ? PAGE_ARG_PMD0 + (page >> 2) : arg_first(page)) : page < PAGE_ARG_ALL ? page ^ 1 : page;
+  let other = page < PAGE_ARG_ALL ? page ^ 1 : page;
+  if (which == 2 && is & RANGE) other = page < 8 ? PAGE_ARG_PMD0 + (page >> 2) : arg_first(page);
   return (word & ~0xf00) | (other << 8);
 }
 
@@ -98,6 +101,11 @@ export function plan_mutant(): u32 {
   let n = corpus_length(base);
   memory.copy(PLAN, CORPUS_WORDS + (base as usize) * PROGRAM_BYTES, (n as usize) << 2);
   program_pages(arg_first(op_page(corpus_word(base, below(r >> 32, n)))));
+  // Most only go on where the base reached something new, the others change how it got there.
+  if ((r >> 62) != 0) {
+    const cut = n - below(r >> 20, n >> 1);
+    return extend(cut, cut + below(r >> 8, 17) + 8);
+  }
   for (let edits = 1 + below(r >> 16, 4); edits != 0; edits--) n = edit(n);
   return n;
 }

@@ -1,13 +1,18 @@
 // What is new: handler points (bytes at COVERAGE, set by the handler itself) and abstract states of the leaf that an op
 // left behind (a bitmap of hashes at STATES). A program that reaches either for the first time is worth mutating.
 import {
-  COVERAGE, COVERAGE_SIZE, MM_PMD, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, STATES, SWAP_CACHE, SWAP_COUNT, TOUCHED,
+  COVERAGE, COVERAGE_SIZE, MM_PMD, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, STATES, SWAP_CACHE, SWAP_COUNT,
+  TOUCHED,
 } from '../mm/layout';
 import { compound_head, is_special_pfn, page_flags, PG_EXCLUSIVE } from '../mm/page';
-import { is_swap_pte, mm_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset, _PAGE_ACCESSED, _PAGE_USER } from '../mm/pgtable';
+import {
+  is_swap_pte, mm_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset, _PAGE_ACCESSED, _PAGE_USER,
+} from '../mm/pgtable';
 import { vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
 import { arg_first, F_GUP_PIN, F_GUP_WRITE, op_code, op_flags, op_mm, op_page } from '../ops/table';
-import { KNOWN_POINTS, NEWS_POINT, NOVEL, NOVEL_COUNT, NOVEL_HEADER, NOVEL_MAX, NOVEL_NEWS, NOVEL_RECORD } from './area';
+import {
+  KNOWN_POINTS, NEWS_POINT, NOVEL, NOVEL_COUNT, NOVEL_HEADER, NOVEL_MAX, NOVEL_NEWS, NOVEL_RECORD,
+} from './area';
 
 let news: u32 = 0;
 
@@ -61,7 +66,9 @@ function slot_state(slot: u32): u32 {
   const pmd = load<u64>(mm_at(mm) + ((page as usize) >> 2 << 3), MM_PMD);
   const huge = pmd_trans_huge(pmd);
   const e = huge ? pmd : pmd ? pte_at(mm, page) : 0;
-  const behind: u32 = pte_present(e) ? page_state(huge ? pte_pfn(e) + (page & 3) : pte_pfn(e)) : is_swap_pte(e) ? slot_state(swp_offset(e)) : 0;
+  let behind: u32 = 0;
+  if (pte_present(e)) behind = page_state(huge ? pte_pfn(e) + (page & 3) : pte_pfn(e));
+  else if (is_swap_pte(e)) behind = slot_state(swp_offset(e));
   const how = op_code(word) | ((op_flags(word) & OP_FLAG_BITS) << 6);
   let h = (e & LEAF_BITS) ^ (((vm_flags(mm, page) & VMA_BITS) as u64) << 12) ^ ((behind as u64) << 22) ^ ((how as u64) << 42);
   h = (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9;

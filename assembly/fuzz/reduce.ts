@@ -51,7 +51,9 @@ function take_best(n: u32): u32 {
 function without(n: u32, skip: u32): void {
   memory.copy(PROGRAM, BEST, (skip as usize) << 2);
   memory.copy(PROGRAM + ((skip as usize) << 2), BEST + (((skip + 1) as usize) << 2), ((n - 1 - skip) as usize) << 2);
-  if (skip > 0) set_word(PROGRAM, skip - 1, word_at(PROGRAM, skip - 1) & (skip == n - 1 || word_at(BEST, skip - 1) & OP_PAIR ? UNPAIRED : ~0));
+  if (skip == 0) return;
+  const before = word_at(BEST, skip - 1);
+  set_word(PROGRAM, skip - 1, before & OP_PAIR ? before & UNPAIRED : before);
 }
 
 /**
@@ -103,8 +105,11 @@ function without_ranges(n: u32, invariant: u32): u32 {
   for (let i: u32 = 0; i < n; i++) if (op_page(word_at(PROGRAM, i)) >= 8) set_word(PROGRAM, i, with_page(word_at(PROGRAM, i), page));
   const k = fails(n, invariant);
   let length = k ? take_best(k) : n;
-  for (let i = length; i > 0; i--)
-    if (i <= length && op_page(word_at(BEST, i - 1)) >= 8) length = try_word(length, i - 1, with_page(word_at(BEST, i - 1), page), invariant);
+  for (let i = length; i > 0; i--) {
+    if (i > length) continue;
+    const word = word_at(BEST, i - 1);
+    if (op_page(word) >= 8) length = try_word(length, i - 1, with_page(word, page), invariant);
+  }
   return length;
 }
 // @ts-ignore: decorator
