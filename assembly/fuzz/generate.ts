@@ -8,7 +8,7 @@ import {
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
 import {
-  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS,
+  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, HABIT_WIDE, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS,
   MIX_PMD, MIX_SECOND, MIX_THREAD2,
 } from './mixes';
 import { below, draw, seed_stream, shard_key } from './rng';
@@ -63,6 +63,7 @@ function use_pages(page: u32): void {
   const mine = ((page as u64) * ONES) ^ other;
   // Two of the sixteen draws go anywhere.
   one_page = (mine & 0x00ffffffffffffff) | (((r >> 8) & 0x77) << 56);
+  if (load<u8>(mix, MIX_HABITS) & HABIT_WIDE) one_page = draw() & 0x7777777777777777;
   const pmd = load<u64>(mix, MIX_PMD);
   const all = load<u64>(mix, MIX_ALL);
   const pmds = ((PAGE_ARG_PMD0 + (page >> 2)) as u64) * ONES;
@@ -97,6 +98,7 @@ export function draw_first(): u32 {
   const habits: u32 = load<u8>(mix, MIX_HABITS);
   if (habits & HABIT_DAX) return op_word(Op.MMAP, 0, PAGE_ARG_ALL, 0, F_MMAP_DAX);
   const pmd = PAGE_ARG_PMD0 + (hot >> 2);
+  if (habits & HABIT_WIDE) return op_word(Op.MMAP, 0, PAGE_ARG_ALL, 0, load<u16>(mix + (Op.MMAP << 3), MIX_FLAGS));
   if (habits & HABIT_THP) return op_word(Op.MMAP, 0, r & 3 ? pmd : PAGE_ARG_ALL, 0, load<u16>(mix + (Op.MMAP << 3), MIX_FLAGS));
   const alone = load<u64>(mix, MIX_SECOND) == 0;
   return op_word(Op.MMAP, 0, r & 3 ? (alone ? hot : pmd) : PAGE_ARG_ALL, 0, 0);

@@ -25,10 +25,11 @@ export const MIX_PAIRS: usize = 1012;
 export const MIX_HABITS: usize = 1016;
 /** Weights of the ops, the tables' origin. */
 const MIX_WEIGHTS: usize = 1024;
-/** Habits: the first mapping is THP-enabled, is DAX; programs may be long. */
+/** Habits: the first mapping is THP-enabled, is DAX; programs may be long; they use all pages, until memory is short. */
 export const HABIT_THP: u32 = 1;
 export const HABIT_DAX: u32 = 2;
 export const HABIT_LONG: u32 = 4;
+export const HABIT_WIDE: u32 = 8;
 
 /** Usual weight of an op, and in how many of 16 mixes it is enabled (where its group is). */
 function usual(op: u32): u32 {
@@ -177,7 +178,8 @@ function make_mix(mix: usize, weights: usize): void {
   const thread2 = (s & 3) < 2 ? 0 : (s >> 2) & 1 ? (s >> 16) & (s >> 32) : s >> 16;
   store<u16>(mix, thread2 as u32, MIX_THREAD2);
   store<u32>(mix, (s >> 3) & 7 ? 0 : ((s >> 40) & (s >> 8)) as u32, MIX_PAIRS);
-  store<u8>(mix, (thp ? HABIT_THP : 0) | (dax ? HABIT_DAX : 0) | ((s >> 6) & 3 ? 0 : HABIT_LONG), MIX_HABITS);
+  const wide = (r >> 36) & 15 ? 0 : HABIT_WIDE | HABIT_LONG;
+  store<u8>(mix, (thp ? HABIT_THP : 0) | (dax ? HABIT_DAX : 0) | ((s >> 6) & 3 ? 0 : HABIT_LONG) | wide, MIX_HABITS);
 }
 
 /** Draws all mixes of a shard: a pure function of its key. */
