@@ -127,14 +127,13 @@ function takeIn(
   out: string | undefined,
   view: ProgressView,
 ): void {
-  const news = collector.add(raw);
-  if (!news) return;
-  const { finding, replaces } = news;
-  if (!replaces)
-    view.note(`${finding.slug} after ${counted(finding.firstAt.programs, 'program')}: ${finding.minimized}`);
-  if (out === undefined) return;
-  saveFinding(out, findingJson(engine, finding), reportText(engine, finding.diagnosis));
-  if (replaces && replaces.id !== finding.id) dropFinding(out, replaces.id);
+  for (const { finding, replaces } of collector.add(raw)) {
+    const after = counted(finding.firstAt.programs, 'program');
+    if (!replaces) view.note(`${finding.slug} after ${after}: ${finding.minimized}`);
+    if (out === undefined) continue;
+    saveFinding(out, findingJson(engine, finding), reportText(engine, finding.diagnosis));
+    if (replaces && replaces.id !== finding.id) dropFinding(out, replaces.id);
+  }
 }
 
 function exitCode({ valid, interrupted }: CampaignResult, findings: readonly Finding[]): number {

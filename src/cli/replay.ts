@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { explain } from '../findings/explain.js';
-import { type Diagnosis, diagnose, minimizeCause } from '../findings/finding.js';
+import { type Diagnosis, diagnose } from '../findings/finding.js';
+import { minimizeBreaking } from '../findings/minimize.js';
 import { traceRun } from '../findings/trace.js';
 import { Trial } from '../findings/trial.js';
 import { diagnosisJson, specJson } from '../report/json.js';
@@ -112,7 +113,7 @@ Examples:
         printKept(engine, words, spec, options.json === true);
         return;
       }
-      const diagnosis = diagnose(engine, spec, minimizeCause(words, trial, first.invariant), first.invariant);
+      const diagnosis = diagnose(engine, spec, minimizeBreaking(words, trial, first.invariant), first.invariant);
       if (!diagnosis) throw new Error('the minimized program breaks nothing');
       const { ops } = engine.catalogue;
       printBroken(engine, diagnosis, options.json === true, { from: printProgram(words, ops) });

@@ -63,10 +63,16 @@ export class Engine {
 
   /** Runs a program from an empty world to its end or its first violation. Throws UsageError for an invalid program. */
   run(program: Uint32Array): Verdict {
+    this.mask(program);
+    return this.verdict();
+  }
+
+  /** As `run`; returns the mask of broken invariants alone. */
+  mask(program: Uint32Array): number {
     this.#load(program);
     const mask = trapped(() => this.module.run_program(program.length)) >>> 0;
     if (mask === INVALID) throw new UsageError('the engine refuses the program');
-    return this.verdict();
+    return mask;
   }
 
   /** Loads a program and empties the world, for `step`. Throws UsageError for an invalid program. */
@@ -87,6 +93,11 @@ export class Engine {
     const mask = trapped(() => this.module.finish_program(n)) >>> 0;
     if (mask === INVALID) throw new UsageError('the engine refuses the program');
     return this.verdict();
+  }
+
+  /** Mask of invariants found broken so far in the current program. */
+  brokenSoFar(): number {
+    return new DataView(this.module.memory.buffer).getUint32(this.catalogue.at('VIOLATION'), true);
   }
 
   /** What was found broken so far in the current program. */

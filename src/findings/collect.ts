@@ -4,12 +4,18 @@ import type { Engine } from '../engine/engine.js';
 import { canonical } from '../engine/optable.js';
 import type { KernelSpec } from '../engine/types.js';
 import { flipped } from './cures.js';
-import { type Diagnosis, diagnose, type Finding, makeFinding, minimizeCause } from './finding.js';
+import { type Diagnosis, diagnose, type Finding, makeFinding, minimizeCauses } from './finding.js';
 import { weight } from './reductions.js';
 import { breaks, Trial } from './trial.js';
 
 /** One flaw has many shapes; after that many tries no shorter one is expected. */
 const TRIES_PER_CAUSE = 6;
+
+/** A finding of a cause not seen before, or a shorter one that takes the place of another. */
+export interface News {
+  readonly finding: Finding;
+  readonly replaces?: Finding;
+}
 
 interface Known {
   finding: Finding;
@@ -37,8 +43,8 @@ export class FindingCollector {
     return this.#known.map(({ finding }) => finding);
   }
 
-  /** Takes in a raw finding. Returns what is new or shorter now, with the finding that it replaces. */
-  add(raw: RawFinding): { readonly finding: Finding; readonly replaces?: Finding } | undefined {
+  /** Takes in a raw finding. Returns what is new, or shorter than before. */
+  add(raw: RawFinding): News[] {
     const { ops } = this.#engine.catalogue;
     const words = canonical(ops, raw.words);
     const { invariant } = raw.violation;
@@ -46,24 +52,31 @@ export class FindingCollector {
     const reduced = raw.reduced ? canonical(ops, raw.reduced) : words;
     const start = breaks(this.#trial.mask(reduced), invariant) ? reduced : words;
     const obvious = this.#known.find((known) => this.#curedLike(known, start, invariant));
-    if (obvious && obvious.tries >= TRIES_PER_CAUSE) return undefined;
+    if (obvious && obvious.tries >= TRIES_PER_CAUSE) return [];
+    return minimizeCauses(start, this.#trial, invariant).flatMap((minimized) => {
+      const diagnosis = diagnose(this.#engine, this.#spec, minimized, invariant);
+      if (!diagnosis) throw new Error('a minimized program does not fail any more');
+      return this.#enter(diagnosis, words, raw.firstAt);
+    });
+  }
 
-    const minimized = minimizeCause(start, this.#trial, invariant);
-    const diagnosis = diagnose(this.#engine, this.#spec, minimized, invariant);
-    if (!diagnosis) throw new Error('a minimized program does not fail any more');
+  #enter(diagnosis: Diagnosis, words: Uint32Array, firstAt: Finding['firstAt']): News[] {
+    const { catalogue } = this.#engine;
     const known = this.#known.find(({ finding }) => this.#isSameCause(finding.diagnosis, diagnosis));
-    const make = (firstAt: Finding['firstAt']) =>
-      makeFinding(this.#engine.catalogue, diagnosis, { words, seed: this.#seed, firstAt });
+    const finding = makeFinding(catalogue, diagnosis, {
+      words,
+      seed: this.#seed,
+      firstAt: known?.finding.firstAt ?? firstAt,
+    });
     if (!known) {
-      const finding = make(raw.firstAt);
       this.#known.push({ finding, tries: 1 });
-      return { finding };
+      return [{ finding }];
     }
     known.tries++;
-    if (weight(ops, minimized) >= weight(ops, known.finding.diagnosis.words)) return undefined;
     const replaces = known.finding;
-    known.finding = make(replaces.firstAt);
-    return { finding: known.finding, replaces };
+    if (weight(catalogue.ops, diagnosis.words) >= weight(catalogue.ops, replaces.diagnosis.words)) return [];
+    known.finding = finding;
+    return [{ finding, replaces }];
   }
 
   /** Does the best cure of a known finding keep the invariant here too? */

@@ -1,7 +1,7 @@
 // Which knobs make a counterexample go away: the smallest set of flips, tried one by one, then in pairs and triples.
 import { type Catalogue, type KnobInfo, type KnobVector, knobOn, withKnob } from '../engine/catalogue.js';
 import { RESULT } from '../engine/opword.js';
-import { type Outcome, Trial } from './trial.js';
+import { Trial } from './trial.js';
 
 export interface Flip {
   readonly knob: KnobInfo;
@@ -24,7 +24,7 @@ const REFUSALS: readonly number[] = [RESULT.SKIP, RESULT.FAULT, RESULT.NOMEM, RE
 const NOT_RUN = 0xff;
 
 /** Flips worth trying: no mutant is turned on. Steps towards the newest kernel come first, hunks before the others. */
-export function candidates(catalogue: Catalogue, vector: KnobVector): (Flip & { readonly forward: boolean })[] {
+function candidates(catalogue: Catalogue, vector: KnobVector): (Flip & { readonly forward: boolean })[] {
   const goal = catalogue.kernel(REPAIRED).vector;
   const flips = catalogue.knobs
     .map((knob) => ({ knob, on: !knobOn(vector, knob.id), forward: knobOn(vector, knob.id) !== knobOn(goal, knob.id) }))
@@ -38,13 +38,13 @@ export function flipped(vector: KnobVector, flips: readonly Flip[]): KnobVector 
 }
 
 /** No op that was fine on the broken kernel is refused now; ops that the violation cut off do not count. */
-function isFaithful(before: Outcome, after: Outcome): boolean {
-  return before.results.every((result, i) => {
-    const refused = REFUSALS.includes(after.results[i]!);
-    return result === NOT_RUN || REFUSALS.includes(result) || !refused;
+function isFaithful(before: Uint8Array, after: Uint8Array): boolean {
+  return before.every((result, i) => {
+    return result === NOT_RUN || REFUSALS.includes(result) || !REFUSALS.includes(after[i]!);
   });
 }
 
+/** Every way to choose `size` items, the first ones first. */
 function* combinations<T>(items: readonly T[], size: number, from = 0): Generator<T[]> {
   if (size === 0) {
     yield [];
@@ -97,9 +97,10 @@ export function findCures(words: Uint32Array, trial: Trial): Cure[] {
   for (const [size, pool] of [flips, flips, forward].entries()) {
     const faithful: Cure[] = [];
     for (const set of combinations(pool, size + 1)) {
-      const after = new Trial(engine, flipped(vector, set)).run(words);
-      if (after.verdict.mask !== 0) continue;
-      const cure: Cure = { flips: set.map(({ knob, on }) => ({ knob, on })), faithful: isFaithful(before, after) };
+      engine.configureVector(flipped(vector, set));
+      if (engine.mask(words) !== 0) continue;
+      const kept = isFaithful(before.results, engine.results(words.length));
+      const cure: Cure = { flips: set.map(({ knob, on }) => ({ knob, on })), faithful: kept };
       if (cure.faithful) faithful.push(cure);
       else if (size === 0) refusing.push(cure);
       if (faithful.length === ENOUGH_CURES) break;

@@ -5,7 +5,7 @@ import type { KernelSpec, Violation } from '../engine/types.js';
 import { programId } from '../text/id.js';
 import { printProgram } from '../text/print.js';
 import { type Cause, findCause } from './cause.js';
-import { type Cure, candidates, findCures, flipped } from './cures.js';
+import { type Cure, findCures, flipped } from './cures.js';
 import { minimizeBreaking } from './minimize.js';
 import { type TracedRun, traceRun } from './trace.js';
 import { breaks, Trial } from './trial.js';
@@ -48,25 +48,28 @@ export function diagnose(
   return { spec, words, run, violation, cures, cause: findCause(engine.catalogue, run, violation, cures) };
 }
 
-/** Single knobs whose flip keeps the invariant in a program as it was found: the marks of its cause. */
-function singleCures(words: Uint32Array, trial: Trial, invariant: number): Trial[] {
-  const { engine, vector } = trial;
-  return candidates(engine.catalogue, vector)
-    .map((flip) => new Trial(engine, flipped(vector, [flip])))
-    .filter((cured) => !breaks(cured.mask(words), invariant));
-}
+/** Flaws of one program that are told apart. */
+const MAX_FLAWS = 3;
 
 /**
- * Minimizes without sliding into another flaw that breaks the same invariant: some knob that cures the found program
- * has to cure the small one too, if there is any.
+ * Minimizes a program for each flaw that it meets on the trial's kernel: the first result is the smallest program that
+ * breaks the invariant at all; where its best cure leaves the found program broken, the next one is the smallest that
+ * breaks it with that cure in place too, and so on. So neither does a rare flaw slide into a common one, nor does it
+ * hide behind it (a PMD is split, and the PTEs have the flaw as well).
  */
-export function minimizeCause(words: Uint32Array, trial: Trial, invariant: number): Uint32Array {
-  const quick = minimizeBreaking(words, trial, invariant);
-  const marks = singleCures(words, trial, invariant);
-  const cures = (cured: Trial, candidate: Uint32Array) => !breaks(cured.mask(candidate), invariant);
-  const [mark] = marks;
-  if (!mark || marks.some((cured) => cures(cured, quick))) return quick;
-  return minimizeBreaking(words, trial, invariant, (candidate) => cures(mark, candidate));
+export function minimizeCauses(words: Uint32Array, trial: Trial, invariant: number): Uint32Array[] {
+  const fails = (kernel: Trial, candidate: Uint32Array) => breaks(kernel.mask(candidate), invariant);
+  const found: Uint32Array[] = [];
+  let kernel = trial;
+  while (found.length < MAX_FLAWS && fails(kernel, words)) {
+    const cured = kernel;
+    const small = minimizeBreaking(words, trial, invariant, (candidate) => fails(cured, candidate));
+    found.push(small);
+    const [best] = findCures(small, kernel);
+    if (!best) break;
+    kernel = new Trial(trial.engine, flipped(kernel.vector, best.flips));
+  }
+  return found;
 }
 
 export function makeFinding(

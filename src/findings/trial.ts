@@ -31,7 +31,7 @@ export class Trial {
 
   /** Mask of invariants that the program breaks; 0 also for what is no program. */
   mask(words: Uint32Array): number {
-    return this.#ask(`run ${words.join()}`, words, () => this.engine.run(words).mask);
+    return this.#ask(`run ${words.join()}`, words, () => this.engine.mask(words));
   }
 
   /** As `mask`, but only what an op of the program itself shows, not the final look. */
@@ -40,7 +40,7 @@ export class Trial {
       this.engine.begin(words);
       for (let i = 0; i < words.length; ) {
         i += this.engine.step(i, words.length);
-        const { mask } = this.engine.verdict();
+        const mask = this.engine.brokenSoFar();
         if (mask !== 0) return mask;
       }
       return 0;
