@@ -6,9 +6,10 @@ import {
   NotDeterministicError,
   runCampaign,
 } from '../src/campaign/index.js';
+import { Kinds } from '../src/campaign/kinds.js';
 import { Learned } from '../src/campaign/knowledge.js';
 import { EPOCH_SHARDS, planShards } from '../src/campaign/plan.js';
-import { NEWS_POINT } from '../src/engine/fuzzer.js';
+import { type Failure, NEWS_POINT } from '../src/engine/fuzzer.js';
 import type { KernelSpec } from '../src/engine/types.js';
 import { UsageError } from '../src/errors.js';
 
@@ -221,5 +222,40 @@ describe('what a campaign has learned', () => {
       [true, false],
     );
     assert.equal(learned.states(), 3);
+  });
+});
+
+describe('crude deduplication', () => {
+  const failure = (key: number, invariant: number, codes: number[]): Failure => ({
+    index: key,
+    words: Uint32Array.from(codes),
+    reduced: Uint32Array.from(codes),
+    mask: 1 << invariant,
+    violation: { invariant, expected: 0, got: 0, op: 0, detail: 0 },
+    key,
+    programs: 1,
+    faults: 0,
+  });
+
+  it('keeps two of a kind, then only shorter ones, and no shape twice', () => {
+    const kinds = new Kinds();
+    const told = [
+      failure(1, 3, [0, 3, 3, 3]),
+      failure(1, 3, [0, 3, 3, 3]),
+      failure(2, 3, [3, 0, 3, 0]),
+      failure(3, 3, [0, 3, 3, 0]),
+      failure(4, 3, [0, 3]),
+      failure(5, 3, [3, 0]),
+      failure(6, 4, [3, 0]),
+      failure(7, 3, [3, 0, 2]),
+    ].map((one) => kinds.adds(one));
+    assert.deepEqual(told, [true, false, true, false, true, false, true, true]);
+  });
+
+  it('lets no invariant crowd out the others', () => {
+    const kinds = new Kinds();
+    const all = Array.from({ length: 500 }, (_, i) => kinds.adds(failure(i + 1, 3, [i & 15, 16 + (i >> 4)])));
+    assert.equal(all.filter(Boolean).length, 96);
+    assert.ok(kinds.adds(failure(1000, 5, [0])));
   });
 });

@@ -12,8 +12,6 @@ import type { Pool } from './pool.js';
 import { type ShardResult, Shared, type Stopped, type Trapped } from './task.js';
 import type { CampaignOptions, CampaignResult, CoverageReport, Progress, Quarantined, RawFinding } from './types.js';
 
-/** Raw findings of one campaign. */
-const RAW_MAX = 512;
 /** After the deadline, shards that have begun may end within so many ms. */
 const GRACE_MS = 400;
 
@@ -255,7 +253,7 @@ export class Campaign {
   }
 
   #find({ index: shard }: Shard, failure: Failure): void {
-    if (this.#raw.length >= RAW_MAX || !this.#kinds.adds(failure)) return;
+    if (!this.#kinds.adds(failure)) return;
     const { index, words, reduced, mask, violation } = failure;
     const firstAt = {
       programs: this.#work.programs + failure.programs,

@@ -5,6 +5,8 @@ import { decodeOp } from '../engine/opword.js';
 
 /** Failures of one kind that are kept; beyond, only those shorter than all before. */
 const PER_KIND = 2;
+/** Failures of one invariant that are kept: a frequent one shall not crowd out the others. */
+const PER_INVARIANT = 96;
 
 interface Kind {
   count: number;
@@ -14,6 +16,7 @@ interface Kind {
 export class Kinds {
   readonly #shapes = new Set<number>();
   readonly #kinds = new Map<string, Kind>();
+  readonly #invariants = new Map<number, number>();
 
   /** Is the failure worth keeping after those asked about before? */
   adds(failure: Failure): boolean {
@@ -21,8 +24,13 @@ export class Kinds {
     this.#shapes.add(failure.key);
     const { length } = failure.reduced;
     const kind = this.#kind(failure);
-    const keep = kind.count < PER_KIND || length < kind.shortest;
-    if (keep) kind.count++;
+    const { invariant } = failure.violation;
+    const kept = this.#invariants.get(invariant) ?? 0;
+    const keep = kept < PER_INVARIANT && (kind.count < PER_KIND || length < kind.shortest);
+    if (keep) {
+      kind.count++;
+      this.#invariants.set(invariant, kept + 1);
+    }
     kind.shortest = Math.min(kind.shortest, length);
     return keep;
   }
