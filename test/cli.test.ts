@@ -209,6 +209,16 @@ describe('fuzz', () => {
     assert.match(text.replaceAll(/\s+/g, ' '), /4000 programs, .* on 1 thread /);
   });
 
+  it('finds the same on one thread and on two', () => {
+    const [one, two] = ['1', '2'].map((workers) => {
+      const args = ['fuzz', '--kernel', 'seed', '--programs', '20k', '--workers', workers, '--keep-going', '--json'];
+      const { findings, digest, programs, ops, faults, coverage } = JSON.parse(expect(1, ...args));
+      return { findings, digest, programs, ops, faults, coverage };
+    });
+    assert.deepEqual(two, one);
+    assert.ok(one!.findings.length > 5);
+  });
+
   it('finds nothing on the control group and says so', () => {
     const text = expect(0, 'fuzz', '--kernel', 'repaired', '--programs', '20k');
     assert.match(text, /Nothing found in 20\.0 k programs\.\nCanary \(.*\): found after/);

@@ -80,7 +80,7 @@ async function fuzz(options: Options): Promise<void> {
   const view = progressView();
   const collector = new FindingCollector(engine, spec, options.seed.toString());
   const abort = new AbortController();
-  const forget = onInterrupt(abort, collector);
+  const forget = onInterrupt(abort, collector, view);
   const timeMs = options.time ?? (options.programs === undefined ? DEFAULT_TIME_MS : undefined);
   try {
     const result = await runCampaign({
@@ -106,10 +106,14 @@ async function fuzz(options: Options): Promise<void> {
 }
 
 /** The first signal ends the campaign, a second one the process. */
-function onInterrupt(abort: AbortController, collector: FindingCollector): () => void {
+function onInterrupt(abort: AbortController, collector: FindingCollector, view: ProgressView): () => void {
   const end = () => {
-    if (abort.signal.aborted) process.exit(collector.findings.length > 0 ? EXIT.BROKEN : EXIT.CLEAN);
-    abort.abort();
+    if (!abort.signal.aborted) {
+      abort.abort();
+      return;
+    }
+    view.stop();
+    process.exit(collector.findings.length > 0 ? EXIT.BROKEN : EXIT.CLEAN);
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
