@@ -47,7 +47,9 @@ class Bar implements ProgressView {
   }
 
   note(text: string): void {
-    process.stderr.write(`\r\x1b[K${text}\n`);
+    const room = (process.stderr.columns ?? 80) - 1;
+    const line = text.length > room ? `${text.slice(0, room - 1)}…` : text;
+    process.stderr.write(`\r\x1b[K${line}\n`);
     this.#bar.render();
   }
 
