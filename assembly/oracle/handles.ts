@@ -64,16 +64,14 @@ export function hread(h: u32, version: u32): void {
 export function hwrite(h: u32, version: u32): void {
   const state = handle_state(h);
   const page = handle_page(h);
-  // A page that fork may have shared is nobody's in particular: whoever sees this version later has no leak.
-  const shared = (state & (H.STRICT | H.FORKED)) == H.FORKED;
-  sign(version, shared ? 0 : handle_life(h), page, true);
+  sign(version, handle_life(h), page, true);
   if ((state & H.STRICT) != 0) {
     promise(handle_mm(h), page, version);
     return;
   }
   // The page of a pin, and that of a GET whose owner never forked before zapping it, was the owner's alone: nobody
   // maps it now, and whoever sees this write has got somebody else's page (T1-12: the child reads the device's data).
-  if (shared) spread(h, state);
+  if ((state & H.FORKED) != 0) spread(h, state);
 }
 
 /** A write to a page that fork may have shared: forget what its possible users were promised. */

@@ -145,7 +145,7 @@ export function descends(who: u32, ancestor: u32, since: u32): bool {
 @inline function author(version: u32): u32 {
   return version <= LAST_VERSION ? load<u32>(AUTHORS + ((version as usize) << 2)) : 0;
 }
-/** Version written now by this life (0 = nobody in particular) at this page. */
+/** Version written now by this life at this page. */
 // @ts-ignore: decorator
 @inline export function sign(version: u32, who: u32, page: u32, handle: bool): void {
   if (version <= LAST_VERSION) {
@@ -166,7 +166,7 @@ export function own_since(version: u32, who: u32, page: u32, since: u32): bool {
  */
 export function foreign(version: u32, who: u32): bool {
   const a = author(version);
-  if (version == 0 || (a & 0xff) == 0) return false;
+  if (version == 0 || a == 0) return false;
   let l = who;
   while (l != 0) {
     if ((a & 0xff) == l) return false;
