@@ -51,6 +51,19 @@ const CASES: readonly Case[] = [
     program: 'mmap A p0; write A p0; h=gup A p0 W GET; fork A->B; h1=gup B p0 R GET; munmap B p0; hwrite h; hread h1',
   },
   {
+    why: "a pin shows what came through its owner's other references, also when the owner is gone",
+    program: 'mmap A p0; h1=gup A p0 W PIN; h0=gup A p0 W GET; fork A->B; hwrite h0; exit A; hread h1',
+  },
+  {
+    why: 'of two calls at once that want one handle, one gets it',
+    program: 'mmap A p0; [h=gup A p0 R GET || h=gup A p0 W GET]@12; read A p0',
+  },
+  {
+    why: 'mprotect waits for the GUP call that is under way',
+    program: 'mmap A p0; [h=gup A p0 W GET || mprotect A p0 R]@12; hread h',
+    kernels: since('v5.9'),
+  },
+  {
     why: 'a pin keeps the old page after its owner drops it',
     program:
       'mmap A p0; write A p0; h=gup A p0 W PIN; dontneed A p0; hwrite h; read A p0; hread h; write A p0; hread h',
