@@ -1,6 +1,6 @@
 // breakcow score: the bug corpus as a benchmark of the fuzzer.
 import { Command, Option } from 'commander';
-import { formatHeader, formatRow, formatTail, runScore } from '../score/index.js';
+import { chooseEntries, formatHeader, formatRow, formatTail, runScore } from '../score/index.js';
 import { parseCount, parseWorkers, withJson } from './options.js';
 import { EXIT, print, printJson } from './output.js';
 import { statusLine } from './progress.js';
@@ -15,6 +15,8 @@ interface Options {
 
 /** Rows are printed as they come: the whole corpus takes a while. */
 async function score({ json, entry, ...rest }: Options): Promise<void> {
+  // A wrong entry is told before the table begins.
+  chooseEntries(entry);
   if (!json) print(formatHeader());
   const result = await runScore({
     ...rest,
