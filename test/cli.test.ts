@@ -219,6 +219,15 @@ describe('fuzz', () => {
     assert.ok(one!.findings.length > 5);
   });
 
+  it("tells a patch's own flaws from those it inherits", () => {
+    const text = expect(0, 'fuzz', '--kernel', 'seed', '--programs', '4k', '--keep-going', '--exit-zero');
+    const [inherited, own] = text.slice(text.indexOf('Inherited from the releases')).split('Of seed itself:');
+    assert.match(inherited!, /wp-lost, \d+ operations, since v5\.7/);
+    // wp_page_reuse is the twin that the mail leaves out.
+    assert.match(own!, /wp-writable, 6 operations, since break-cow-v2/);
+    assert.doesNotMatch(own!, /since v5/);
+  });
+
   it('finds nothing on the control group and says so', () => {
     const text = expect(0, 'fuzz', '--kernel', 'repaired', '--programs', '20k');
     assert.match(text, /Nothing found in 20\.0 k programs\.\nCanary \(.*\): found after/);
