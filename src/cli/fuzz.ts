@@ -55,7 +55,11 @@ export function fuzzCommand(): Command {
       ),
     )
     .addOption(new Option('--workers <n>', 'threads').argParser(parseWorkers).default(parseWorkers('auto'), 'auto'))
-    .addOption(new Option('--strategy <name>', 'how programs are made').choices(['guided', 'random']).default('guided'))
+    .addOption(
+      new Option('--strategy <name>', 'how programs are made; random is the baseline, often too blind for the canary')
+        .choices(['guided', 'random'])
+        .default('guided'),
+    )
     .option('--out <directory>', 'keep findings there, each as JSON and as text')
     .option('--keep-going', 'spend the whole budget')
     .option('--exit-zero', 'exit with 0 although a promise was broken: the finding was the point')
