@@ -81,16 +81,37 @@ describe('the origin of a flaw', () => {
     assert.deepEqual(origin('seed', 'wp-writable', reuse), {
       kernel: 'break-cow-v2',
       keptBy: 'break-cow-v1',
+      refusedBy: '',
       inherited: false,
     });
-    assert.deepEqual(origin('seed', 'wp-stray', close), { kernel: 'v5.7', keptBy: '', inherited: true });
-    assert.deepEqual(origin('v6.7', 'wp-stray', close), { kernel: 'v5.7', keptBy: '', inherited: false });
+    assert.deepEqual(origin('seed', 'wp-stray', close), { kernel: 'v5.7', keptBy: '', refusedBy: '', inherited: true });
+    assert.deepEqual(origin('v6.7', 'wp-stray', close), {
+      kernel: 'v5.7',
+      keptBy: '',
+      refusedBy: '',
+      inherited: false,
+    });
+  });
+
+  it('stays open where an older kernel refuses an operation', () => {
+    const text = 'mmap A p0; uffd_reg A p0 WP WP_UNPOPULATED; wp A p0; write A p0; uffd_unreg A p0';
+    assert.deepEqual(origin('v7.2', 'no-progress', text), {
+      kernel: 'v6.7',
+      keptBy: '',
+      refusedBy: 'v6.1',
+      inherited: false,
+    });
   });
 
   it('is in the knobs where the kernel as such keeps the promise', () => {
     const words = parseProgram('mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0', ops);
     const spec = { kernel: 'repaired', with: ['mutant.wp_keeps_write'], without: [] };
-    assert.deepEqual(findOrigin(engine, spec, words, 1), { kernel: '', keptBy: 'repaired', inherited: false });
+    assert.deepEqual(findOrigin(engine, spec, words, 1), {
+      kernel: '',
+      keptBy: 'repaired',
+      refusedBy: '',
+      inherited: false,
+    });
   });
 
   it('every kernel but the first names a base of the catalogue', () => {

@@ -233,9 +233,12 @@ function summary(
 
 function overview(engine: Engine, finding: Finding): string[] {
   const { id, slug, minimized, firstAt, diagnosis } = finding;
-  const { kernel } = originOf(engine, finding);
+  const { kernel, refusedBy } = originOf(engine, finding);
   const length = counted(diagnosis.words.length, 'operation');
-  const since = kernel === '' || kernel === diagnosis.spec.kernel ? '' : `, since ${kernel}`;
+  const since =
+    kernel === '' || kernel === diagnosis.spec.kernel
+      ? ''
+      : `, since ${kernel}${refusedBy === '' ? '' : ' or earlier'}`;
   return [
     '',
     `${bold(id)}  ${slug}, ${length}${since}, after ${counted(firstAt.programs, 'program')}`,

@@ -11,6 +11,17 @@ export interface Outcome {
   readonly results: Uint8Array;
 }
 
+const SKIP = 2;
+const REFUSED = 5;
+const NOT_RUN = 0xff;
+
+/** Does the kernel of `outcome` refuse or skip an operation that `other` carries out? */
+export function refuses(outcome: Outcome, other: Outcome): boolean {
+  const no = (result: number | undefined) => result === SKIP || result === REFUSED;
+  const ran = (result: number | undefined) => result !== undefined && result !== NOT_RUN;
+  return outcome.results.some((result, i) => no(result) && ran(other.results[i]) && !no(other.results[i]));
+}
+
 /** Remembers answers of one kernel. The engine may be shared: every question configures it. */
 export class Trial {
   readonly engine: Engine;

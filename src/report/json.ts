@@ -31,7 +31,7 @@ export interface DiagnosisJson {
   /** Where the flaw came in. */
   readonly origin: Origin;
   readonly steps: readonly Step[];
-  /** Slugs of what the program breaks on each kernel of the catalogue; empty = keeps its promises. */
+  /** Slugs of what the program breaks on each kernel of the catalogue; empty = keeps its promises; absent = refuses an op. */
   readonly kernels: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -73,7 +73,11 @@ export function diagnosisJson(engine: Engine, { spec, words, run, violation, cau
     cures: cures.map(cureJson),
     origin: findOrigin(engine, spec, words, violation.invariant),
     steps: explain(run, words, catalogue, true),
-    kernels: Object.fromEntries(kernelVerdicts(engine, words).map(({ kernel, slugs }) => [kernel, slugs])),
+    kernels: Object.fromEntries(
+      kernelVerdicts(engine, spec, words)
+        .filter(({ refused }) => !refused)
+        .map(({ kernel, slugs }) => [kernel, slugs]),
+    ),
   };
 }
 

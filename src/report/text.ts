@@ -1,12 +1,13 @@
 // A counterexample as one would paste it into a mail to linux-mm.
 import type { Catalogue } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
+import type { KernelSpec } from '../engine/types.js';
 import type { Cure, Flip } from '../findings/cures.js';
 import { explain, type LeafChange, type LeafState, type Step } from '../findings/explain.js';
 import type { Diagnosis } from '../findings/finding.js';
 import { findOrigin, originText } from '../findings/lineage.js';
 import type { TracedRun } from '../findings/trace.js';
-import { Trial } from '../findings/trial.js';
+import { refuses, Trial } from '../findings/trial.js';
 import { printSpec } from '../text/id.js';
 import { printItems } from '../text/print.js';
 import { COLUMNS, wrap, wrapProgram } from './layout.js';
@@ -40,7 +41,7 @@ export function reportText(engine: Engine, diagnosis: Diagnosis): string {
     ...curesText(cures),
     '',
     ...wrap(originText(findOrigin(engine, spec, words, violation.invariant)), 'Came with:  '),
-    ...kernelsText(engine, words, violation.invariant),
+    ...kernelsText(engine, spec, words, violation.invariant),
     '',
     ...replayText(diagnosis, items),
   ]
@@ -125,32 +126,44 @@ function curesText(cures: readonly Cure[]): string[] {
   return lines;
 }
 
-/** Which kernels of the catalogue break this promise (or another one) with the program. */
-export function kernelVerdicts(engine: Engine, words: Uint32Array): { kernel: string; slugs: string[] }[] {
+export interface KernelVerdict {
+  readonly kernel: string;
+  /** What the program breaks there. */
+  readonly slugs: readonly string[];
+  /** It breaks nothing, but one of its operations is refused. */
+  readonly refused: boolean;
+}
+
+/** What the program does on each kernel of the catalogue. */
+export function kernelVerdicts(engine: Engine, spec: KernelSpec, words: Uint32Array): KernelVerdict[] {
   const { catalogue } = engine;
+  const here = new Trial(engine, catalogue.vector(spec)).run(words);
   return catalogue.kernels.map(({ name, vector }) => {
-    const { verdict } = new Trial(engine, vector).run(words);
-    const ids = [...new Set(verdict.violations.map(({ invariant }) => invariant))];
-    return { kernel: name, slugs: ids.map((id) => catalogue.invariant(id).slug) };
+    const there = new Trial(engine, vector).run(words);
+    const ids = [...new Set(there.verdict.violations.map(({ invariant }) => invariant))];
+    const slugs = ids.map((id) => catalogue.invariant(id).slug);
+    return { kernel: name, slugs, refused: slugs.length === 0 && refuses(there, here) };
   });
 }
 
-function kernelsText(engine: Engine, words: Uint32Array, invariant: number): string[] {
+function kernelsText(engine: Engine, spec: KernelSpec, words: Uint32Array, invariant: number): string[] {
   const { slug } = engine.catalogue.invariant(invariant);
-  const verdicts = kernelVerdicts(engine, words);
-  const same = verdicts.filter(({ slugs }) => slugs.includes(slug)).map(({ kernel }) => kernel);
+  const verdicts = kernelVerdicts(engine, spec, words);
+  const names = (of: readonly KernelVerdict[]) => of.map(({ kernel }) => kernel).join(', ');
+  const same = verdicts.filter(({ slugs }) => slugs.includes(slug));
   const other = verdicts.filter(({ slugs }) => slugs.length > 0 && !slugs.includes(slug));
-  const kept = verdicts.filter(({ slugs }) => slugs.length === 0).map(({ kernel }) => kernel);
+  const kept = verdicts.filter(({ slugs, refused }) => slugs.length === 0 && !refused);
+  const refused = verdicts.filter((verdict) => verdict.refused);
   return [
-    ...wrap(same.join(', ') || 'none', 'Broken on:  '),
+    ...wrap(names(same) || 'none', 'Broken on:  '),
     ...(other.length === 0
       ? []
       : wrap(other.map(({ kernel, slugs }) => `${kernel} (${slugs[0]})`).join(', '), 'Otherwise:  ')),
-    ...wrap(kept.join(', ') || 'none', 'Kept on:    '),
+    ...wrap(names(kept) || 'none', 'Kept on:    '),
+    ...(refused.length === 0 ? [] : wrap(`${names(refused)} (an operation is refused)`, 'Unknown on: ')),
   ];
 }
 
-/** A shell command: what does not fit goes on after a backslash, or inside the quotes after a line end. */
 function replayText({ spec }: Diagnosis, items: readonly { text: string }[]): string[] {
   const program = items.map(({ text }) => text);
   const words = [
