@@ -8,8 +8,8 @@ import {
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
 import {
-  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, HABIT_WIDE, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS, MIX_PAIRS,
-  MIX_PMD, MIX_SECOND, MIX_THREAD2,
+  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, HABIT_WIDE, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS,
+  MIX_PAIRS, MIX_PMD, MIX_SECOND, MIX_THREAD2,
 } from './mixes';
 import { below, draw, seed_stream, shard_key } from './rng';
 

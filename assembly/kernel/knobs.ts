@@ -102,8 +102,7 @@ export namespace K {
   export const MUTANT_MPROTECT_KEEPS_WRITE: u32 = 79;
 }
 
-/** Number of knob ids in use (words 0 and 1, then the table cells from 128 on). */
-export const FIRST_MUTANT: u32 = 64;
+/** Ids from here on are cells of the tables (kernel/tables.ts). */
 export const FIRST_CELL: u32 = 128;
 
 /** Row of the table for people: "name \t kind \t source \t doc"; "" where the id is unused. */

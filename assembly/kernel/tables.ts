@@ -2,7 +2,7 @@
 //
 // Constructor: a function that builds a present leaf from another entry. Each row says which bits of the old entry
 // travel into the new one. Half the bugs of this field are one wrong cell (T1-04, T2-01, T5-06, ...).
-import { _PAGE_DIRTY, _PAGE_SOFT_DIRTY, _PAGE_UFFD_WP } from '../mm/pgtable';
+import { _PAGE_SOFT_DIRTY, _PAGE_UFFD_WP } from '../mm/pgtable';
 import { CTOR_MASK } from '../mm/layout';
 
 export namespace C {

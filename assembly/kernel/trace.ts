@@ -1,6 +1,6 @@
 // What happened, for people: off in campaigns (one predictable branch), on when a counterexample is explained.
 // Coverage of handler points is always on: one byte store with an immediate address.
-import { COVERAGE, SCRATCH, TRACE, TRACE_MAX } from '../mm/layout';
+import { COVERAGE, TRACE, TRACE_MAX } from '../mm/layout';
 
 export let tracing: bool = false;
 let count: u32 = 0;

@@ -5,7 +5,7 @@ import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_MMS, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
-import { can_change_pte_writable } from './mprotect';
+import { numa_restore } from './mprotect';
 import {
   add_entire_mapcount, alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE, page_add_rmap,
   page_count, page_flags, PageAnonExclusive, page_pins, PG_COMPOUND, put_page, set_page_dirty, set_page_flags,
@@ -13,8 +13,8 @@ import {
 } from './page';
 import {
   pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold, pte_mkwrite, pte_mkyoung, pte_pfn,
-  pte_protnone, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, _PAGE_ACCESSED,
-  _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_USER,
+  pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, _PAGE_ACCESSED, _PAGE_DIRTY,
+  _PAGE_PSE, _PAGE_SPECIAL, _PAGE_TABLE,
 } from './pgtable';
 import { page_map_swapcount } from './swapfile';
 import { flush_pmd_tlb_range } from './tlb';
@@ -100,10 +100,7 @@ function huge_pmd_can_reuse(head: u32): bool {
 
 export function do_huge_pmd_numa_page(mm: u32, pmd: u32, e: u64, vma: u32): u32 {
   at(P.HUGE_NUMA_PAGE);
-  let entry = pte_mkyoung((e & ~(_PAGE_PROTNONE | _PAGE_RW)) | _PAGE_PRESENT | _PAGE_USER);
-  if (knob(K.NUMA_SAVES_WRITE) && pte_write(e)) entry = pte_mkwrite(entry);
-  else if (knob(K.NUMA_UPGRADES_WRITE) && can_change_pte_writable(vma, entry)) entry = pte_mkwrite(entry);
-  set_pmd_at(mm, pmd, entry);
+  set_pmd_at(mm, pmd, numa_restore(vma, e));
   return 0;
 }
 

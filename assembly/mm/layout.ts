@@ -92,7 +92,6 @@ export const VMF: usize = FREE_MASK + 16;
 export const VMF_SIZE: usize = 64;
 /** Saved locals of the two threads of an interleaved pair. */
 export const THREADS: usize = VMF + VMF_SIZE;
-export const WORLD_USED: usize = THREADS + 2 * VMF_SIZE - WORLD;
 
 /** Reference memory (oracle/reference.ts): its own block, reset and copied like the world. */
 export const REFERENCE: usize = 0x2000;

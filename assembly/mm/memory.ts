@@ -5,11 +5,10 @@ import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import {
-  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pmd,
-  __split_huge_pud,
+  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pud,
 } from './huge_memory';
-import { HPAGE_PMD_NR, PG_MAPCOUNT } from './layout';
-import { can_change_pte_writable } from './mprotect';
+import { HPAGE_PMD_NR } from './layout';
+import { numa_restore } from './mprotect';
 import {
   alloc_page, compound_head, DAX_PFN, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_count, page_mapcount,
   page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page, SetPageAnonExclusive,
@@ -18,8 +17,8 @@ import {
 import {
   is_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite,
   pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_swp_exclusive, pte_uffd_wp, pte_write,
-  pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE,
-  _PAGE_PSE, _PAGE_RW, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
+  pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SPECIAL,
+  _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import { reuse_swap_page, swap_free, swapin, swp_bits_as_present, try_to_free_swap } from './swapfile';
 import { flush_tlb_page } from './tlb';
@@ -33,6 +32,13 @@ import {
 // @ts-ignore: decorator
 @inline export function maybe_mkwrite(e: u64, vma: u32): u64 {
   return vma & VM_WRITE ? pte_mkwrite(e) : e;
+}
+
+/** Fault flags that want a writable or exclusive leaf; `break_cow`: at this level break-COW is one of them. */
+// @ts-ignore: decorator
+@inline function write_like(break_cow: bool): u32 {
+  const flags = FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE;
+  return break_cow ? flags | FAULT_FLAG_BREAK_COW : flags;
 }
 
 /**
@@ -56,8 +62,7 @@ export function handle_mm_fault(mm: u32, page: u32, flags: u32): u32 {
     set_pmd_at(mm, pmd, _PAGE_TABLE);
   } else if (pmd_trans_huge(e)) {
     if (pte_protnone(e)) return do_huge_pmd_numa_page(mm, pmd, e, vma);
-    const cow = knob(K.FAULT_BC_PMD) ? FAULT_FLAG_WRITE | FAULT_FLAG_BREAK_COW | FAULT_FLAG_UNSHARE : FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE;
-    if (flags & cow && !pte_write(e)) {
+    if (flags & write_like(knob(K.FAULT_BC_PMD)) && !pte_write(e)) {
       const ret = wp_huge_pmd(mm, page, flags, e, vma);
       if (!(ret & VM_FAULT_FALLBACK)) return ret;
     } else {
@@ -83,8 +88,7 @@ function handle_pud_fault(mm: u32, page: u32, flags: u32): u32 {
     return 0;
   }
   if (!(pud & _PAGE_PSE)) return VM_FAULT_FALLBACK;
-  const cow = knob(K.FAULT_BC_PUD) ? FAULT_FLAG_WRITE | FAULT_FLAG_BREAK_COW | FAULT_FLAG_UNSHARE : FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE;
-  if (flags & cow && !pte_write(pud)) return wp_huge_pud(mm);
+  if (flags & write_like(knob(K.FAULT_BC_PUD)) && !pte_write(pud)) return wp_huge_pud(mm);
   at(P.PUD_SET_ACCESSED);
   set_pud_at(mm, pte_mkyoung(pud));
   return 0;
@@ -119,8 +123,7 @@ function handle_pte_fault(mm: u32, page: u32, flags: u32, vma: u32): u32 {
   }
   if (pte_protnone(e)) return do_numa_page(mm, page, e, vma);
   let entry = e;
-  const cow = knob(K.FAULT_BC_PTE) ? FAULT_FLAG_WRITE | FAULT_FLAG_BREAK_COW | FAULT_FLAG_UNSHARE : FAULT_FLAG_WRITE | FAULT_FLAG_UNSHARE;
-  if (flags & cow) {
+  if (flags & write_like(knob(K.FAULT_BC_PTE))) {
     if (!pte_write(e)) return do_wp_page(mm, page, flags, vma, e);
     if (!(flags & FAULT_FLAG_UNSHARE)) entry = pte_mkdirty(entry);
   }
@@ -180,7 +183,7 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
         }
         return wp_page_reuse(mm, page, vma, e);
       }
-    } else if (wp_can_reuse_page(old)) {
+    } else if (wp_can_reuse_page(mm, old)) {
       return wp_page_reuse(mm, page, vma, e);
     }
     get_page(old);
@@ -189,8 +192,8 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
 }
 
 /** Ownership without PageAnonExclusive: by mapcount + swapcount (v5.7), by references (v5.9), swap-cache aware (v5.18). */
-function wp_can_reuse_page(f: u32): bool {
-  if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(0, f);
+function wp_can_reuse_page(mm: u32, f: u32): bool {
+  if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(mm, f);
   if (knob(K.REUSE_PAGE_COUNT)) {
     at(P.REUSE_BY_COUNT);
     return page_count(f) == 1 && page_mapcount(f) == 1;
@@ -349,9 +352,6 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
 /** The entry becomes accessible again; write comes back if it was saved in the entry or can be proved. */
 function do_numa_page(mm: u32, page: u32, e: u64, vma: u32): u32 {
   at(P.NUMA_PAGE);
-  let entry = pte_mkyoung((e & ~(_PAGE_PROTNONE | _PAGE_RW)) | _PAGE_PRESENT | _PAGE_USER);
-  if (knob(K.NUMA_SAVES_WRITE) && pte_write(e)) entry = pte_mkwrite(entry);
-  else if (knob(K.NUMA_UPGRADES_WRITE) && can_change_pte_writable(vma, entry)) entry = pte_mkwrite(entry);
-  set_pte_at(mm, page, entry);
+  set_pte_at(mm, page, numa_restore(vma, e));
   return 0;
 }

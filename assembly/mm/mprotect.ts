@@ -5,7 +5,7 @@ import { at } from '../kernel/trace';
 import { NR_PMDS } from './layout';
 import { is_special_pfn, page_count, page_mapcount, PageAnonExclusive } from './page';
 import {
-  is_pte_marker, is_swap_pte, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkwrite, pte_pfn,
+  is_pte_marker, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkwrite, pte_mkyoung, pte_pfn,
   pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write, pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at,
   set_pte_at, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
@@ -28,6 +28,13 @@ export function can_change_pte_writable(vma: u32, e: u64): bool {
   if (vma & VM_UFFD_WP && pte_uffd_wp(e)) return false;
   const f = pte_pfn(e);
   return !is_special_pfn(f) && PageAnonExclusive(f);
+}
+
+/** A protnone leaf, PTE or PMD, made accessible by a NUMA fault: write comes back if it was saved or can be proved. */
+export function numa_restore(vma: u32, e: u64): u64 {
+  const entry = pte_mkyoung((e & ~(_PAGE_PROTNONE | _PAGE_RW)) | _PAGE_PRESENT | _PAGE_USER);
+  const saved = knob(K.NUMA_SAVES_WRITE) && pte_write(e);
+  return saved || (knob(K.NUMA_UPGRADES_WRITE) && can_change_pte_writable(vma, entry)) ? pte_mkwrite(entry) : entry;
 }
 
 /** New value of a present leaf. */

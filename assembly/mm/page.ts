@@ -11,7 +11,6 @@ export const PG_EXCLUSIVE: u32 = 2;
 export const PG_DIRTY: u32 = 4;
 /** Part of a THP; its head is the frame rounded down to 4. */
 export const PG_COMPOUND: u32 = 8;
-export const PG_LOCKED: u32 = 16;
 
 /** Frames that are no ordinary memory: no references or mappings are counted. */
 export const ZERO_PFN: u32 = 24;

@@ -25,10 +25,6 @@ export const VM_PAGE_PROT: u64 = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _
 @inline export function vm_flags(mm: u32, page: u32): u32 {
   return load<u16>(mm_at(mm) + ((page as usize) << 1), MM_VMA);
 }
-// @ts-ignore: decorator
-@inline export function set_vm_flags(mm: u32, page: u32, flags: u32): void {
-  store<u16>(mm_at(mm) + ((page as usize) << 1), flags, MM_VMA);
-}
 /** VMA flags of the four pages of a PMD, one u64. */
 // @ts-ignore: decorator
 @inline export function pmd_vm_flags(mm: u32, pmd: u32): u64 {
