@@ -10,7 +10,7 @@ import { exec_step, op_valid, world_init, world_reset } from './ops/exec';
 import { judge_reset, judge_step, judge_world } from './oracle/judge';
 import { clearViolations, violated } from './oracle/report';
 
-export { fuzz_begin, fuzz_describe, fuzz_digest, fuzz_know, fuzz_run } from './fuzz/run';
+export { fuzz_begin, fuzz_describe, fuzz_digest, fuzz_draw, fuzz_draw_begin, fuzz_know, fuzz_run } from './fuzz/run';
 export { describe, describe_count } from './kernel/describe';
 export { set_judges } from './oracle/judge';
 

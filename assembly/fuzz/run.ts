@@ -64,6 +64,23 @@ export function fuzz_run(seedHi: u32, seedLo: u32, shardIndex: u32, first: u32, 
   return programs;
 }
 
+/**
+ * Begins program `index` of a shard for fuzz_draw. The caller runs each op, changed or not, before it draws the next:
+ * what is drawn fits the world as it is then.
+ */
+export function fuzz_draw_begin(seedHi: u32, seedLo: u32, shardIndex: u32, index: u32): void {
+  const wanted = ((seedHi as u64) << 32) | (seedLo as u64);
+  if (wanted != seed || shardIndex != shard || strategy != Strategy.FRESH) {
+    if (!fuzz_begin(seedHi, seedLo, shardIndex, Strategy.FRESH, false)) return;
+  }
+  program_begin(index);
+}
+/** The next op word (`first`: the one that opens a program), never one of a pair; FRESH if no process lives. */
+export function fuzz_draw(first: bool): u32 {
+  const word = first ? draw_first() : draw_op(false);
+  return word == FRESH ? FRESH : word & UNPAIRED;
+}
+
 // @ts-ignore: decorator
 @inline function program_word(i: u32): usize {
   return PROGRAM + ((i as usize) << 2);
