@@ -39,7 +39,7 @@ export function describe(section: u32, index: u32): string {
   return "";
 }
 
-const LAYOUT_COUNT: u32 = 90;
+const LAYOUT_COUNT: u32 = 91;
 function row(name: string, value: u64): string {
   return name + "\t" + value.toString();
 }
@@ -135,6 +135,7 @@ function layoutRow(index: u32): string {
     case 87: return row("TLB_VALID", T.TLB_VALID);
     case 88: return row("TLB_WRITE", T.TLB_WRITE);
     case 89: return row("TLB_FRAME", T.TLB_FRAME);
+    case 90: return row("FAULTS_TAKEN", L.FAULTS_TAKEN);
   }
   return "";
 }

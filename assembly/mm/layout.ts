@@ -92,6 +92,8 @@ export const VMF: usize = FREE_MASK + 16;
 export const VMF_SIZE: usize = 64;
 /** Saved locals of the two threads of an interleaved pair. */
 export const THREADS: usize = VMF + VMF_SIZE;
+/** Faults that each op's thread has completed so far, one u8 per op index: what getrusage would say. */
+export const FAULTS_TAKEN: usize = THREADS + 2 * VMF_SIZE;
 
 /** Reference memory (oracle/reference.ts): its own block, reset and copied like the world. */
 export const REFERENCE: usize = 0x2000;

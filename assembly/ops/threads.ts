@@ -3,7 +3,9 @@
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
 import { faultin_page, foll_after_fault, gup_fast, gup_flags, gup_lookup, gup_wish, NO_FRAME } from '../mm/gup';
-import { HANDLE_SIZE, HANDLES, MM_HAS_PINNED, NR_SLEEPERS, PG_PINS, SLEEPER_SIZE, SLEEPERS } from '../mm/layout';
+import {
+  FAULTS_TAKEN, HANDLE_SIZE, HANDLES, MM_HAS_PINNED, NR_SLEEPERS, PG_PINS, SLEEPER_SIZE, SLEEPERS,
+} from '../mm/layout';
 import { handle_mm_fault, wp_page_copy_install } from '../mm/memory';
 import { Obs, observe } from '../mm/observe';
 import {
@@ -117,6 +119,12 @@ function sleep_on_event(write: bool): u32 {
   fall_asleep(word, vmf_index(), mm, page);
   return R.SLEEP;
 }
+/** mm_account_fault: a fault that ended (not in sleep, nor in an error) counts for the thread, also one that GUP took. */
+// @ts-ignore: decorator
+@inline function mm_account_fault(): void {
+  const taken = FAULTS_TAKEN + (vmf_index() as usize);
+  store<u8>(taken, load<u8>(taken) + 1);
+}
 function livelock(mm: u32, page: u32): u32 {
   at(P.LIVELOCK);
   observe(Obs.NO_PROGRESS, mm, page, 0, 0, vmf_index(), 0);
@@ -180,6 +188,7 @@ export function run_access(): u32 {
     if (ret & VM_FAULT_SLEEP) return sleep_on_event(write);
     if (ret & VM_FAULT_OOM) return R.NOMEM;
     if (ret & VM_FAULT_SIGBUS) return R.FAULT;
+    mm_account_fault();
   }
 }
 
@@ -247,6 +256,7 @@ export function run_gup(): u32 {
     if (ret & VM_FAULT_SLEEP) return sleep_on_event((flags & F_GUP_WRITE) != 0);
     if (ret & VM_FAULT_OOM) return R.NOMEM;
     if (ret & VM_FAULT_SIGBUS) return R.FAULT;
+    mm_account_fault();
     foll = foll_after_fault(mm, page, foll, ret);
     if (interleaved) {
       at(P.GUP_UNLOCKED);

@@ -120,6 +120,14 @@ export class Engine {
     return this.bytes('RESULTS', n).slice();
   }
 
+  /**
+   * Faults that the thread of op `index` has completed so far, as getrusage would count them: a fault that ended in
+   * sleep or an error does not count, the one after waking does, and so do those that GUP took for its caller.
+   */
+  faults(index: number): number {
+    return this.bytes('FAULTS_TAKEN', MAX_OPS)[index]!;
+  }
+
   /** A copy of the world: `readWorld` makes it readable. */
   snapshot(): Uint8Array {
     return this.bytes('WORLD', this.catalogue.at('WORLD_SIZE')).slice();
