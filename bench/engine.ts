@@ -45,7 +45,7 @@ const WARM_PROGRAMS = 100;
 const BATCH = 2000;
 
 /** A contender that also knows how many faults its ops cause. */
-interface Measured extends Contender {
+export interface Measured extends Contender {
   faultsPerOp(): number;
 }
 
@@ -63,7 +63,7 @@ export async function runEngine(options: EngineOptions = {}): Promise<EngineTabl
   const pools = [...new Set([1, threads])].map((workers) => ({ workers, pool: new Pool(workers) }));
   try {
     const contenders = [
-      inThisThread('judged', 'guided, judged', { strategy: 'guided', judges: 'touched', knowledge }, programs),
+      judgedContender(programs, knowledge),
       inThisThread('unguided', 'without guidance', { strategy: 'fresh', judges: 'touched' }, programs),
       inThisThread('unjudged', 'without judges', { strategy: 'guided', judges: 'off', knowledge }, programs),
       inThisThread('world', 'world judged after each op', { strategy: 'guided', judges: 'world', knowledge }, programs),
@@ -104,6 +104,11 @@ export function formatEngine(table: EngineTable): string {
   ]);
   const host = `medians of ${table.samples} interleaved rounds; ratio of ops/s to the first row; ${table.host}`;
   return [alignColumns([header, ...rows]), host].join('\n');
+}
+
+/** The first row of the table by itself, for others to stand beside: programs per sample. */
+export function judgedContender(programs: number, knowledge: Knowledge = learn()): Measured {
+  return inThisThread('judged', 'guided, judged', { strategy: 'guided', judges: 'touched', knowledge }, programs);
 }
 
 function repairedFuzzer(): Fuzzer {

@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util';
 import { formatPeers, runPeers } from './peers.js';
 import type { RoundReport } from './rounds.js';
 
-// `npm run bench [-- --ops N --samples N]`: the peers on the small handler, then the engine where it is built.
+// `npm run bench [-- --ops N --samples N]`: the peers on the small handler, then the engine where it is built, and the
+// running kernel beside it.
 // Tables on stdout, progress on stderr.
 
 /** What bench/engine.ts exports. */
@@ -39,4 +40,11 @@ if (existsSync(engine)) {
   const table = await engineTable(engine);
   progress('');
   console.log(`\n${table}`);
+  const { formatKernel, runKernel } = await import('./kernel.js');
+  const kernel = await runKernel({
+    ...(values.samples !== undefined && { samples: Number(values.samples) }),
+    onSample,
+  });
+  progress('');
+  console.log(`\n${formatKernel(kernel)}`);
 }

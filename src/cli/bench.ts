@@ -1,6 +1,7 @@
-// breakcow bench: the engine, and the small handler in every language.
+// breakcow bench: the engine, the small handler in every language, and the running kernel.
 import { Command, Option } from 'commander';
 import { formatEngine, runEngine } from '../../bench/engine.js';
+import { formatKernel, runKernel } from '../../bench/kernel.js';
 import { formatPeers, runPeers } from '../../bench/peers.js';
 import type { RoundReport } from '../../bench/rounds.js';
 import { parseCount, withJson } from './options.js';
@@ -19,9 +20,9 @@ function onSample({ id, round, rounds, mops }: RoundReport): void {
 
 export function benchCommand(): Command {
   const command = new Command('bench')
-    .summary('measure the engine and its peers')
+    .summary('measure the engine, its peers and the running kernel')
     .description(
-      'Measure the peers on the small handler (C, AssemblyScript, SIMD lanes, JavaScript, fast-check), then the engine: judges, guidance, threads.',
+      'Measure the peers on the small handler (C, AssemblyScript, SIMD lanes, JavaScript, fast-check), then the engine (judges, guidance, threads), then the running kernel.',
     )
     .addOption(new Option('--ops <n>', 'operations per sample of a peer').argParser(parseCount('ops')))
     .addOption(new Option('--samples <n>', 'rounds').argParser(parseCount('samples')))
@@ -33,7 +34,10 @@ export function benchCommand(): Command {
     if (!json) print(`${formatPeers(peers)}\n`);
     const engine = await runEngine(rounds);
     statusLine('');
-    if (json) printJson({ peers, engine });
-    else print(formatEngine(engine));
+    if (!json) print(`${formatEngine(engine)}\n`);
+    const kernel = await runKernel(rounds);
+    statusLine('');
+    if (json) printJson({ peers, engine, kernel });
+    else print(formatKernel(kernel));
   });
 }
