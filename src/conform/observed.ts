@@ -17,6 +17,9 @@ export interface Cell {
   /** Content: index + 1 of the op that wrote it. */
   readonly value?: number;
   readonly raw?: RawCell;
+  /** Part of a huge page, however it is mapped. */
+  readonly large?: boolean;
+  readonly swapCache?: boolean;
 }
 
 /** Only a guest shows this (through /proc/kcore). */
@@ -58,7 +61,7 @@ export interface Observed {
   readonly outcomes: readonly Outcome[];
   /** Indices of ops whose threads sleep now. */
   readonly asleep: readonly number[];
-  /** Per mm: eight cells, or undefined if it does not live. */
+  /** Per mm: eight cells, or undefined if it does not live. Empty if nobody looked. */
   readonly cells: readonly (readonly Cell[] | undefined)[];
 }
 
@@ -68,12 +71,33 @@ export interface Run {
   readonly trouble?: string;
 }
 
+/** What a kernel, with the executor on it, can do; the names of `enum capability` of executor/protocol.h. */
+export type Capability =
+  | 'UFFD_WP'
+  | 'EVENT_FORK'
+  | 'WP_UNPOPULATED'
+  | 'SWAP'
+  | 'THP'
+  | 'SOFT_DIRTY'
+  | 'PFN'
+  | 'KPAGE'
+  | 'PAGEMAP_SCAN'
+  | 'PAGEMAP_WP'
+  | 'VMSPLICE'
+  | 'IO_URING'
+  | 'PROCESS_VM'
+  | 'PROC_MEM'
+  | 'RAW'
+  | 'FIFO'
+  | 'HOLD_PIN';
+
 /** A place where programs run: a model, the live kernel, or a guest. */
 export interface Backend {
   /** For people and golden traces: "6.18.44-…", "model v6.18". */
   readonly release: string;
   /** Names of what it cannot do, with the reason. */
   readonly missing: readonly string[];
+  readonly can: ReadonlySet<Capability>;
   run(programs: readonly Uint32Array[], layout: PageLayout): Promise<readonly Run[]>;
   close(): Promise<void>;
 }

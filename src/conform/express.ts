@@ -1,0 +1,300 @@
+// Programs that a kernel can perform: each op is rewritten to the nearest thing that user space can do, or left out.
+import { CellReader } from '../engine/cells.js';
+import type { Engine } from '../engine/engine.js';
+import { type OpInfo, wordError } from '../engine/optable.js';
+import {
+  decodeOp,
+  encodeOp,
+  MAX_OPS,
+  MM_NAMES,
+  NO_FIELDS,
+  type OpFields,
+  PAGE_COUNT,
+  RESULT,
+} from '../engine/opword.js';
+import { Stepper } from '../engine/stepper.js';
+import type { Capability, PageLayout } from './observed.js';
+
+/** Op codes and flags by the names of the table. */
+export class Vocabulary {
+  readonly ops: readonly OpInfo[];
+
+  constructor(ops: readonly OpInfo[]) {
+    this.ops = ops;
+  }
+
+  code(name: string): number {
+    const code = this.ops.findIndex((op) => op.name === name);
+    if (code < 0) throw new Error(`the table has no op ${name}`);
+    return code;
+  }
+
+  /** Value of flag `text` of op `name`; 0 if the table has none. */
+  flag(name: string, text: string): number {
+    const { groups } = this.ops[this.code(name)]!;
+    return groups.flatMap(({ choices }) => choices).find((choice) => choice.text === text)?.value ?? 0;
+  }
+}
+
+/** How a handle is used: between which ops it may live. */
+export type Flavour = 'held' | 'transient';
+
+/** The one word for each way of user space to take a page; other GUP calls become the nearest of these. */
+export class GupFlavours {
+  readonly W: number;
+  readonly PIN: number;
+  readonly LONGTERM: number;
+  readonly FORCE: number;
+  readonly FAST: number;
+  /** vmsplice into a pipe. */
+  readonly splice: number;
+  /** io_uring registered buffer. */
+  readonly register: number;
+  /** process_vm_readv and _writev of itself. */
+  readonly readv: number;
+  readonly writev: number;
+  /** /proc/self/mem, read and written. */
+  readonly memRead: number;
+  readonly memWrite: number;
+
+  constructor(vocabulary: Vocabulary) {
+    const flag = (text: string) => vocabulary.flag('gup', text);
+    this.W = flag('W');
+    this.PIN = flag('PIN');
+    this.LONGTERM = flag('LONGTERM');
+    this.FORCE = flag('FORCE');
+    this.FAST = flag('fast');
+    this.splice = this.FAST;
+    this.register = this.W | this.PIN | this.LONGTERM;
+    this.readv = this.PIN;
+    this.writev = this.W | this.PIN;
+    this.memRead = this.FORCE;
+    this.memWrite = this.W | this.FORCE;
+  }
+
+  /** Flags of the way nearest to `flags` that `can` allows; undefined if there is none. */
+  nearest(flags: number, can: ReadonlySet<Capability>): number | undefined {
+    const has = (bit: number) => (flags & bit) !== 0;
+    const wish = has(this.W)
+      ? has(this.FORCE)
+        ? this.memWrite
+        : has(this.PIN) && !has(this.LONGTERM)
+          ? this.writev
+          : this.register
+      : has(this.FORCE)
+        ? this.memRead
+        : has(this.PIN)
+          ? this.readv
+          : this.splice;
+    const needs = new Map<number, Capability>([
+      [this.splice, 'VMSPLICE'],
+      [this.register, 'IO_URING'],
+      [this.readv, 'PROCESS_VM'],
+      [this.writev, 'PROCESS_VM'],
+      [this.memRead, 'PROC_MEM'],
+      [this.memWrite, 'PROC_MEM'],
+    ]);
+    const rest = has(this.W) ? [this.writev, this.register] : [this.readv, this.splice];
+    return [wish, ...rest].find((way) => can.has(needs.get(way)!));
+  }
+
+  flavour(flags: number): Flavour {
+    return flags === this.splice || flags === this.register ? 'held' : 'transient';
+  }
+}
+
+/** Words of one transfer, or of one op alone; run as one. */
+type Group = readonly number[];
+
+/**
+ * Builds an expressible program op by op, running it on the engine's kernel as it grows. An op that the kernel would
+ * do, but for which the model's world is too small, is left out.
+ */
+export class Expresser {
+  readonly stepper: Stepper;
+  readonly vocabulary: Vocabulary;
+  readonly gup: GupFlavours;
+  readonly #reader: CellReader;
+  readonly #can: ReadonlySet<Capability>;
+  readonly #layout: PageLayout;
+  readonly #code: Readonly<Record<string, number>>;
+  readonly #crowded: number;
+  /** Handles that a sleeping call will fill, by the index of that op. */
+  #awaited = new Map<number, number>();
+  #words: number[] = [];
+
+  constructor(engine: Engine, can: ReadonlySet<Capability>, layout: PageLayout) {
+    this.stepper = new Stepper(engine);
+    this.vocabulary = new Vocabulary(engine.catalogue.ops);
+    this.gup = new GupFlavours(this.vocabulary);
+    this.#reader = new CellReader(engine);
+    this.#can = can;
+    this.#layout = layout;
+    this.#code = Object.fromEntries(engine.catalogue.ops.map(({ name, code }) => [name, code]));
+    const crowded = engine.catalogue.points.find(
+      (point) => point.function === 'do_huge_pmd_anonymous_page' && point.decision.startsWith('no huge page free'),
+    );
+    if (!crowded) throw new Error('the module does not tell when it has no huge page');
+    this.#crowded = engine.catalogue.at('COVERAGE') + crowded.id;
+  }
+
+  begin(): void {
+    this.stepper.begin();
+    this.#words = [];
+    this.#awaited = new Map();
+  }
+
+  /** The program so far. */
+  get words(): Uint32Array {
+    return Uint32Array.from(this.#words);
+  }
+
+  get length(): number {
+    return this.#words.length;
+  }
+
+  /** Adds what `word` becomes, if that is anything and fits into `room` ops; returns its result, or undefined. */
+  offer(word: number, room: number): number | undefined {
+    const group = this.rewrite(word);
+    if (group === undefined || this.#words.length + group.length > Math.min(room, MAX_OPS)) return undefined;
+    const before = this.stepper.save();
+    const results = this.stepper.engine.results(MAX_OPS);
+    const result = this.#run(group);
+    if (result === undefined) {
+      this.stepper.restore(before);
+      this.stepper.engine.bytes('RESULTS', MAX_OPS).set(results);
+    }
+    return result;
+  }
+
+  /** Takes the ops from `length` on back; the caller restores the world. */
+  truncate(length: number): void {
+    this.#words.length = length;
+  }
+
+  /** What a word becomes; undefined if nothing of the sort can be done. */
+  rewrite(word: number): Group | undefined {
+    const fields: OpFields = { ...decodeOp(word), cpu: 0, pair: false, schedule: 0 };
+    const name = this.vocabulary.ops[fields.code]?.name;
+    const { vocabulary } = this;
+    switch (name) {
+      case 'numa_hint':
+        return undefined;
+      case 'pageout':
+        if (!this.#can.has('SWAP')) return undefined;
+        return [encodeOp({ ...fields, flags: vocabulary.flag('pageout', 'madv') })];
+      case 'swapoff':
+        return this.#can.has('SWAP') ? [encodeOp(fields)] : undefined;
+      case 'clear_refs':
+        return this.#can.has('SOFT_DIRTY') ? [encodeOp(fields)] : undefined;
+      case 'thp_split':
+        return this.#layout === 'pmd' && this.#can.has('THP') ? [encodeOp(fields)] : undefined;
+      case 'mmap': {
+        const thp = this.#layout === 'pmd' && this.#can.has('THP') ? vocabulary.flag('mmap', 'thp') : 0;
+        return [encodeOp({ ...fields, flags: fields.flags & thp })];
+      }
+      case 'uffd_reg':
+      case 'uffd_unreg':
+      case 'uffd_close':
+      case 'wp':
+      case 'unwp':
+      case 'wake':
+        return this.#can.has('UFFD_WP')
+          ? [encodeOp({ ...fields, flags: this.#features(name, fields.flags) })]
+          : undefined;
+      case 'gup':
+        return this.#gup(fields);
+      case undefined:
+        return undefined;
+      default:
+        return [encodeOp(fields)];
+    }
+  }
+
+  #features(name: string, flags: number): number {
+    if (name !== 'uffd_reg') return flags;
+    const granted = (['EVENT_FORK', 'WP_UNPOPULATED'] as const).filter((feature) => this.#can.has(feature));
+    return granted.reduce((kept, feature) => kept | (flags & this.vocabulary.flag(name, feature)), 0);
+  }
+
+  #gup(fields: OpFields): Group | undefined {
+    const flags = this.gup.nearest(fields.flags, this.#can);
+    if (flags === undefined) return undefined;
+    const call = encodeOp({ ...fields, flags });
+    if (this.gup.flavour(flags) === 'held') return [call];
+    const use = (flags & this.gup.W) !== 0 ? 'hwrite' : 'hread';
+    return [call, ...[use, 'put'].map((name) => encodeOp({ ...NO_FIELDS, code: this.#code[name]!, y: fields.y }))];
+  }
+
+  /** Runs the group as the next ops; its first result, or undefined if it must be taken back. */
+  #run(group: Group): number | undefined {
+    const at = this.#words.length;
+    const coverage = new Uint8Array(this.stepper.engine.module.memory.buffer, this.#crowded, 1);
+    const known = coverage[0]!;
+    coverage[0] = 0;
+    const results = group.map((word, i) => this.stepper.run(word, at + i));
+    const crowded = coverage[0] !== 0;
+    coverage[0] = known;
+    this.#reader.refresh();
+    const [first] = results as [number];
+    const fields = decodeOp(group[0]!);
+    const takes = fields.code === this.#code.gup;
+    if (crowded || first === RESULT.NOMEM || first === RESULT.LIVELOCK) return undefined;
+    // With every slot taken, the model leaves pages alone that a real device would have room for.
+    if (fields.code === this.#code.pageout && this.#reader.slotsUsed() === this.#reader.is.slots) return undefined;
+    if (this.#wokenBadly()) return undefined;
+    // A transfer is one call: it neither waits, nor uses a handle that somebody else holds.
+    if (group.length > 1 && first !== RESULT.OK && first !== RESULT.FAULT) return undefined;
+    // Two calls for one handle: who gets it is a matter of the executor's own order.
+    if (takes && this.#awaitedNow().includes(fields.y)) return undefined;
+    this.#words.push(...group);
+    if (takes && first === RESULT.SLEEP) this.#awaited.set(at, fields.y);
+    return first;
+  }
+
+  /** Did a thread that the op woke run out of memory, or into a loop? */
+  #wokenBadly(): boolean {
+    const results = this.stepper.engine.results(this.#words.length);
+    return results.includes(RESULT.NOMEM) || results.includes(RESULT.LIVELOCK);
+  }
+
+  /** Handles that calls which still sleep will fill. */
+  #awaitedNow(): number[] {
+    const asleep = this.#reader.asleep();
+    return [...this.#awaited].filter(([op]) => asleep.includes(op)).map(([, handle]) => handle);
+  }
+
+  /** Every page that a living process has mapped: [mm, page]. */
+  mappedPages(): [mm: number, page: number][] {
+    this.#reader.refresh();
+    const found: [number, number][] = [];
+    for (let mm = 0; mm < MM_NAMES.length; mm++) {
+      if (!this.#reader.alive(mm)) continue;
+      for (let page = 0; page < PAGE_COUNT; page++) if (this.#reader.mapped(mm, page)) found.push([mm, page]);
+    }
+    return found;
+  }
+
+  /** The expressible part of a whole program, at most `room` ops. Words must be valid. */
+  program(words: Iterable<number>, room = MAX_OPS): Uint32Array {
+    this.begin();
+    const program = [...words];
+    for (let i = 0; i < program.length; i++) {
+      const word = program[i]!;
+      if (wordError(this.vocabulary.ops, word) !== undefined) continue;
+      if (this.offer(word, room) === undefined) continue;
+      i += this.#alreadyThere(program, i);
+    }
+    return this.words;
+  }
+
+  /** How many of the ops after a transfer's first one are the rest of that very group. */
+  #alreadyThere(program: readonly number[], i: number): number {
+    const group = this.rewrite(program[i]!)!;
+    const same = group.slice(1).every((word, k) => {
+      const next = program[i + 1 + k];
+      return next !== undefined && decodeOp(next).code === decodeOp(word).code && decodeOp(next).y === decodeOp(word).y;
+    });
+    return same ? group.length - 1 : 0;
+  }
+}

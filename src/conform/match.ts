@@ -1,0 +1,31 @@
+// Which model answers for a running kernel.
+import type { Catalogue } from '../engine/catalogue.js';
+import { UsageError } from '../errors.js';
+
+export interface Match {
+  readonly kernel: string;
+  /** Not the very release: what was taken instead, in words. */
+  readonly note?: string;
+}
+
+function version(text: string): readonly [number, number] | undefined {
+  const match = /^v?(\d+)\.(\d+)/.exec(text);
+  return match ? [Number(match[1]), Number(match[2])] : undefined;
+}
+function order(a: readonly [number, number], b: readonly [number, number]): number {
+  return a[0] - b[0] || a[1] - b[1];
+}
+
+/** The model of `release` (uname -r), or of the newest release before it. Throws UsageError if there is none. */
+export function matchKernel(release: string, catalogue: Catalogue): Match {
+  const wanted = version(release);
+  if (!wanted) throw new UsageError(`"${release}" is no kernel release; choose one with --model`);
+  const releases = catalogue.kernels
+    .filter(({ name }) => /^v\d/.test(name))
+    .map(({ name }) => ({ name, at: version(name)! }))
+    .toSorted((a, b) => order(a.at, b.at));
+  const found = releases.findLast(({ at }) => order(at, wanted) <= 0);
+  if (!found) throw new UsageError(`no model is as old as ${release}; choose one with --model`);
+  if (order(found.at, wanted) === 0) return { kernel: found.name };
+  return { kernel: found.name, note: `no model of ${release}: ${found.name} is the newest release before it` };
+}
