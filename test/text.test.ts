@@ -44,6 +44,7 @@ describe('the program text', () => {
       'uffd_reg A p4..p7 WP EVENT_FORK WP_UNPOPULATED; wp A p0; unwp A p0; wake A p0; uffd_unreg A p0; uffd_close A',
       'mmap A p0 anon; [write A p0 || write A.2 p0]@12122; [read A p1 || munmap A p0]; read A p0',
       'mmap A p0 anon; [write A p0 || write A.2 p0]@2; pageout A p0; numa_hint A p0; thp_split A p0..p3; dontneed A p0',
+      'mmap A p0 anon; pageout A p0..p3 madv',
     ];
     for (const text of cases) assert.equal(print(parse(text)), text);
   });

@@ -193,7 +193,8 @@ function draw_uniform(second: bool): u32 {
 function uniform_flags(op: u32, bits: u32): u32 {
   switch (op) {
     case Op.MMAP: return bits & 15 ? bits >> 7 : F_MMAP_DAX;
-    case Op.MPROTECT: return bits & 1;
+    case Op.MPROTECT:
+    case Op.PAGEOUT: return bits & 1;
     case Op.UFFD_REG: return bits & 3;
     case Op.GUP: {
       const both = F_GUP_FAST | F_GUP_FAST_ONLY;

@@ -184,6 +184,7 @@ export function kernelVector(id: u32): bool {
       kernelVector(Kernel.V6_7);
       clearsWp(T.CLOSE);
       on(K.SWAPIN_READ_MAPS_WRITABLE);
+      on(K.PAGEOUT_FOLIO_BATCH);
       on(K.HUGE_ZERO_WRITE_ALLOCATES);
       return true;
     case Kernel.V6_18:

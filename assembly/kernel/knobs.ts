@@ -71,6 +71,7 @@ export namespace K {
   export const CLEAR_REFS_SKIPS_PINNED: u32 = 44;
   export const CLEAR_REFS_FLUSHES: u32 = 45;
   export const RECLAIM_SKIPS_PINNED: u32 = 46;
+  export const PAGEOUT_FOLIO_BATCH: u32 = 53;
   export const NUMA_SKIPS_BY_COUNT: u32 = 47;
   export const NUMA_SAVES_WRITE: u32 = 48;
   export const NUMA_UPGRADES_WRITE: u32 = 49;
@@ -148,6 +149,7 @@ export function knobRow(id: u32): string {
     case K.CLEAR_REFS_SKIPS_PINNED: return "clear_refs.skips_pinned\tbehaviour\t9348b73c2e1b (v5.11)\tclear_refs leaves pages that may be pinned alone.";
     case K.CLEAR_REFS_FLUSHES: return "clear_refs.flushes\tbehaviour\t912efa17e512 (v5.12)\tclear_refs flushes the TLB after write-protecting (broken since 0758cd830494, v5.6).";
     case K.RECLAIM_SKIPS_PINNED: return "reclaim.skips_pinned\tbehaviour\tfeb889fb40fa (v5.11)\tReclaim never adds a page that may be pinned to the swap cache.";
+    case K.PAGEOUT_FOLIO_BATCH: return "pageout.folio_batch\tbehaviour\t3931b871c494 (v6.10)\tMADV_PAGEOUT reclaims a PTE-mapped THP as a whole if the range maps all of it, and passes over a shared one (before: always splits, and stops at a shared one).";
     case K.NUMA_SKIPS_BY_COUNT: return "numa.skips_by_count\tbehaviour\t80d47f5de5e3 (v5.17)\tNUMA hinting skips COW pages with page_count above 1 (before: mapcount).";
     case K.NUMA_SAVES_WRITE: return "numa.saves_write\tbehaviour\tuntil v6.1\tA NUMA hint keeps the write bit in the protnone entry.";
     case K.NUMA_UPGRADES_WRITE: return "numa.upgrades_write\tbehaviour\t6a56ccbcf6c6 (v6.2)\tA NUMA hint drops the write bit and do_numa_page gives it back via can_change_pte_writable.";

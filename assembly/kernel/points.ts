@@ -98,7 +98,9 @@ export namespace P {
   export const CLEAR_SOFT_DIRTY: u32 = 94;
   export const CLEAR_SOFT_DIRTY_PMD: u32 = 95;
   export const CLEAR_REFS_PINNED: u32 = 96;
-  export const COUNT: u32 = 97;
+  export const RECLAIM_THP: u32 = 97;
+  export const PAGEOUT_SHARED: u32 = 98;
+  export const COUNT: u32 = 99;
 }
 
 /** Row for people: "function \t decision". */
@@ -183,6 +185,8 @@ export function pointRow(id: u32): string {
     case P.RECLAIM_PINNED: return "shrink_page_list\tmay be pinned: left alone";
     case P.RECLAIM_FREES: return "shrink_page_list\twritten and freed";
     case P.RECLAIM_HELD: return "shrink_page_list\tsomebody holds it: stays in the swap cache";
+    case P.RECLAIM_THP: return "shrink_page_list\ta huge page goes as a whole";
+    case P.PAGEOUT_SHARED: return "madvise_pageout\tmapped elsewhere too, or held: left alone";
     case P.UNUSE_PTE: return "unuse_pte\tswapoff brings the page back";
     case P.MPROTECT_R: return "mprotect_fixup\tto read-only";
     case P.MPROTECT_RW: return "mprotect_fixup\tto read-write";

@@ -153,17 +153,20 @@ export function vma_adjust_trans_huge(mm: u32, mask: u32): void {
   }
 }
 
-/** split_huge_page(): the folio becomes four pages. Fails if somebody but page tables refers to it. */
+/** Can the folio become four pages? Not if somebody but page tables refers to it. */
+export function can_split_huge_page(head: u32): bool {
+  if (page_pins(head) == 0 && page_count(head) == total_mapcount(head)) return true;
+  at(P.SPLIT_PAGE_BUSY);
+  return false;
+}
+/** split_huge_page(): the folio becomes four pages, mapped by PTEs. False, and no change, if that cannot be. */
 export function split_huge_page(head: u32): bool {
+  if (!can_split_huge_page(head)) return false;
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
     for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
       const e = pmd_at(mm, pmd);
       if (!pmd_none(e) && pmd_trans_huge(e) && pte_pfn(e) == head) __split_huge_pmd(mm, pmd);
     }
-  }
-  if (page_pins(head) != 0 || page_count(head) != total_mapcount(head)) {
-    at(P.SPLIT_PAGE_BUSY);
-    return false;
   }
   at(P.SPLIT_PAGE);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {

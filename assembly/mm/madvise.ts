@@ -1,25 +1,21 @@
-// Taking mappings away: MADV_DONTNEED, munmap, exit (mm/memory.c zap paths) and reclaim (mm/vmscan.c, mm/rmap.c).
+// madvise and the ends of mappings: MADV_DONTNEED, munmap and exit (mm/memory.c zap paths), MADV_PAGEOUT (mm/madvise.c).
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
-import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { split_huge_page, vma_adjust_trans_huge } from './huge_memory';
-import { NR_MMS, NR_PMDS, NR_SLOTS } from './layout';
+import { HPAGE_PMD_NR, NR_PMDS, PG_ENTIRE } from './layout';
 import {
-  add_entire_mapcount, ClearPageAnonExclusive, compound_head, is_special_pfn, page_count, page_flags, page_mapcount,
-  page_maybe_dma_pinned, page_remove_rmap, page_swap, PageAnonExclusive, PageCompound, PG_DIRTY, put_page,
-  set_page_dirty, set_page_flags,
+  add_entire_mapcount, compound_head, is_special_pfn, page_mapcount, page_remove_rmap, PageCompound, put_page,
+  set_page_dirty, total_mapcount,
 } from './page';
 import {
-  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_pfn, pte_present, pud_at, set_pmd_at,
-  set_pte_at, set_pud_at, swp_entry, swp_offset, SWP_TYPE_SWAP, _PAGE_PSE, _PAGE_SOFT_DIRTY, _PAGE_SWP_EXCLUSIVE,
-  _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkold, pte_pfn, pte_present, pte_uffd_wp,
+  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_PSE, _PAGE_TABLE,
 } from './pgtable';
-import {
-  add_to_swap_cache, delete_from_swap_cache, free_swap_and_cache, get_swap_slot, swap_duplicate, swap_writepage,
-} from './swapfile';
+import { free_swap_and_cache } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { change_vm_flags, mm_alive } from './vma';
+import { change_vm_flags, vm_flags } from './vma';
+import { shrink_folio } from './vmscan';
 
 function zap_pte(mm: u32, page: u32, e: u64): void {
   set_pte_at(mm, page, 0);
@@ -81,69 +77,92 @@ export function unmap_region(mm: u32, mask: u32): void {
   if (mask == 0xff) set_pud_at(mm, 0);
 }
 
-/** Leaf -> swap entry in one mm. False: the page is exclusive and may be pinned, so it must stay (v5.19+). */
-function try_to_unmap_one(mm: u32, page: u32, e: u64, f: u32, slot: u32): bool {
-  let entry = swp_entry(SWP_TYPE_SWAP, slot);
-  flush_tlb_page(mm, page);
-  if (knob(K.REUSE_SWAPIN_EXCLUSIVE) && PageAnonExclusive(f)) {
-    if (page_maybe_dma_pinned(f)) {
-      at(P.UNMAP_PINNED);
-      return false;
-    }
-    ClearPageAnonExclusive(f);
-    if (knob(cell(C.SWAPOUT, Column.EXCLUSIVE))) entry |= _PAGE_SWP_EXCLUSIVE;
+// ---- MADV_PAGEOUT: of its own range, and only what no other process maps
+
+/** Is a mapping of the THP that `f` belongs to in another process's tables likely? */
+function folio_likely_mapped_shared(f: u32): bool {
+  const head = compound_head(f);
+  const maps = total_mapcount(head);
+  if (maps <= 1) return false;
+  return load<u8>(PG_ENTIRE + (head as usize)) != 0 || maps > HPAGE_PMD_NR || page_mapcount(head) > 1;
+}
+/** Pages from `page` on, before `end`, whose entries map the same folio in sequence. */
+function folio_pte_batch(mm: u32, page: u32, end: u32): u32 {
+  const first = pte_at(mm, page);
+  const f = pte_pfn(first);
+  let n: u32 = 1;
+  for (; page + n < end; n++) {
+    const e = pte_at(mm, page + n);
+    if (!pte_present(e) || pte_pfn(e) != f + n || compound_head(f + n) != compound_head(f)) break;
+    if (pte_uffd_wp(e) != pte_uffd_wp(first)) break;
   }
-  const kept = carried(C.SWAPOUT, e);
-  if (kept & _PAGE_UFFD_WP) entry |= _PAGE_SWP_UFFD_WP;
-  if (kept & _PAGE_SOFT_DIRTY) entry |= _PAGE_SWP_SOFT_DIRTY;
-  if (pte_dirty(e)) set_page_dirty(f);
-  at(P.TRY_TO_UNMAP_ONE);
-  set_pte_at(mm, page, entry);
-  swap_duplicate(slot);
-  page_remove_rmap(f);
-  put_page(f);
-  return true;
+  return n;
+}
+function isolate_and_reclaim(mm: u32, page: u32, n: u32): void {
+  const f = pte_pfn(pte_at(mm, page));
+  for (let i = page; i < page + n; i++) {
+    set_pte_at(mm, i, pte_mkold(pte_at(mm, i)));
+    flush_tlb_page(mm, i);
+  }
+  shrink_folio(f, page);
 }
 
-/** Reclaims the page that mm maps at `page`, from every mm that maps it. Nothing happens if it cannot be reclaimed. */
-export function pageout(mm: u32, page: u32): void {
-  const upper = pmd_at(mm, page >> 2);
+/** The entries of [page, end), which lie in one PMD and one VMA. */
+function madvise_pageout_pte_range(mm: u32, first: u32, end: u32): void {
+  let page = first;
+  while (page < end) {
+    const e = pte_at(mm, page);
+    const f = pte_pfn(e);
+    if (!pte_present(e) || is_special_pfn(f)) {
+      page++;
+      continue;
+    }
+    let n: u32 = 1;
+    if (PageCompound(f)) {
+      if (knob(K.PAGEOUT_FOLIO_BATCH)) n = folio_pte_batch(mm, page, end);
+      if (n < HPAGE_PMD_NR) {
+        const shared = knob(K.PAGEOUT_FOLIO_BATCH) ? folio_likely_mapped_shared(f) : page_mapcount(f) != 1;
+        if (!shared && split_huge_page(compound_head(f))) continue;
+        at(P.PAGEOUT_SHARED);
+        if (!knob(K.PAGEOUT_FOLIO_BATCH)) return;
+        page += n;
+        continue;
+      }
+    }
+    if ((PageCompound(f) ? total_mapcount(f) : page_mapcount(f)) == n) isolate_and_reclaim(mm, page, n);
+    else at(P.PAGEOUT_SHARED);
+    page += n;
+  }
+}
+function madvise_pageout_pmd(mm: u32, first: u32, end: u32): void {
+  const pmd = first >> 2;
+  const upper = pmd_at(mm, pmd);
   if (pmd_none(upper)) return;
-  const leaf = pmd_trans_huge(upper) ? upper : pte_at(mm, page);
-  if (leaf == 0 || !pte_present(leaf) || is_special_pfn(pte_pfn(leaf))) return;
-  const f = pmd_trans_huge(upper) ? pte_pfn(leaf) + (page & 3) : pte_pfn(leaf);
-  if (knob(K.RECLAIM_SKIPS_PINNED) && page_maybe_dma_pinned(f)) {
-    at(P.RECLAIM_PINNED);
-    return;
-  }
-  if (PageCompound(f) && !split_huge_page(compound_head(f))) return;
-  let slot = page_swap(f) - 1;
-  const added = page_swap(f) == 0;
-  if (added) {
-    slot = get_swap_slot();
-    if (slot == NR_SLOTS) return;
-    add_to_swap_cache(f, slot);
-    set_page_dirty(f);
-  }
-  at(P.ADD_TO_SWAP);
-  for (let other: u32 = 0; other < NR_MMS; other++) {
-    if (!mm_alive(other) || pmd_at(other, page >> 2) != _PAGE_TABLE) continue;
-    const e = pte_at(other, page);
-    if (pte_present(e) && pte_pfn(e) == f && !try_to_unmap_one(other, page, e, f, slot)) {
-      if (added) delete_from_swap_cache(f);
+  if (pmd_trans_huge(upper)) {
+    const head = pte_pfn(upper);
+    if (is_special_pfn(head)) return;
+    if (knob(K.PAGEOUT_FOLIO_BATCH) ? folio_likely_mapped_shared(head) : page_mapcount(head) != 1) {
+      at(P.PAGEOUT_SHARED);
       return;
     }
+    if (end - first == HPAGE_PMD_NR) {
+      set_pmd_at(mm, pmd, pte_mkold(upper));
+      flush_pmd_tlb_range(mm, pmd);
+      shrink_folio(head, first);
+      return;
+    }
+    if (!split_huge_page(head)) return;
   }
-  if (page_mapcount(f) != 0) return;
-  if (page_flags(f) & PG_DIRTY && !knob(K.MUTANT_PAGEOUT_DROPS_DIRTY)) {
-    swap_writepage(slot, f);
-    set_page_flags(f, page_flags(f) & ~PG_DIRTY);
-  }
-  if (page_count(f) == 1) {
-    at(P.RECLAIM_FREES);
-    delete_from_swap_cache(f);
-  } else {
-    // Somebody holds the page (GUP): it stays in the swap cache.
-    at(P.RECLAIM_HELD);
+  madvise_pageout_pte_range(mm, first, end);
+}
+/** Reclaims what this process alone maps in the pages of `mask`, VMA by VMA. */
+export function madvise_pageout(mm: u32, mask: u32): void {
+  if (pud_at(mm) & _PAGE_PSE) return;
+  for (let rest = mask; rest != 0; ) {
+    const first = ctz(rest);
+    let end = first + 1;
+    while (end & 3 && (mask >> end) & 1 && vm_flags(mm, end) == vm_flags(mm, first)) end++;
+    madvise_pageout_pmd(mm, first, end);
+    rest &= ~((1 << end) - 1);
   }
 }

@@ -9,7 +9,7 @@ import {
   FREE_MASK, HANDLE_SIZE, HANDLES, MAX_OPS, MM_ALIVE, MM_GEN, MM_HAS_PINNED, MM_SIZE, NR_FRAMES, NR_MMS, OBS_COUNT,
   OP_RESULT, PG_PINS, PRISTINE, PROGRAM, RESULTS, THREADS, VMF, VMF_SIZE, WORLD, WORLD_SIZE, TOUCHED,
 } from '../mm/layout';
-import { pageout, unmap_region, zap_page_range } from '../mm/madvise';
+import { madvise_pageout, unmap_region, zap_page_range } from '../mm/madvise';
 import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
 import { Obs, observe } from '../mm/observe';
 import { compound_head, is_special_pfn, page_version, put_page, set_page_dirty, set_page_version } from '../mm/page';
@@ -25,9 +25,10 @@ import {
   VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
 } from '../mm/vma';
 import { interleaved, setInterleaved, vmf_start } from '../mm/vmf';
+import { pageout } from '../mm/vmscan';
 import {
   arg_mask, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW,
-  F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS,
+  F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS,
   OP_SCHEDULE_SHIFT, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT, R,
 } from './table';
 import { can_sleep, kill_sleepers, run_access, run_gup, run_thread, set_now, wake_sleepers } from './threads';
@@ -52,6 +53,7 @@ function op_flag_mask(code: u32): u32 {
   switch (code) {
     case Op.MMAP: return F_MMAP_THP | F_MMAP_DAX;
     case Op.MPROTECT: return F_MPROTECT_RW;
+    case Op.PAGEOUT: return F_PAGEOUT_MADV;
     case Op.UFFD_REG: return F_UFFD_EVENT_FORK | F_UFFD_WP_UNPOPULATED;
     case Op.GUP: return 0xff;
   }
@@ -176,8 +178,9 @@ function wake(mm: u32, mask: u32): void {
 @inline function mapped_pages(mm: u32, word: u32): u32 {
   return pages_with(mm, arg_mask(op_page(word)), VM_READ, 0);
 }
-function op_pageout(mm: u32, mask: u32, index: u32): u32 {
-  for (let rest = mask; rest != 0; rest &= rest - 1) pageout(mm, ctz(rest));
+function op_pageout(mm: u32, mask: u32, flags: u32, index: u32): u32 {
+  if (flags & F_PAGEOUT_MADV) madvise_pageout(mm, mask);
+  else for (let rest = mask; rest != 0; rest &= rest - 1) pageout(mm, ctz(rest));
   return done(index);
 }
 function op_uffd_unreg(mm: u32, mask: u32, index: u32): u32 {
@@ -239,7 +242,7 @@ function exec_op(word: u32, index: u32): u32 {
     }
     case Op.PAGEOUT: {
       const mask = mapped_pages(mm, word);
-      return alive && mask != 0 ? op_pageout(mm, mask, index) : R.SKIP;
+      return alive && mask != 0 ? op_pageout(mm, mask, op_flags(word), index) : R.SKIP;
     }
     case Op.SWAPOFF: return swapoff() ? done(index) : R.NOMEM;
     case Op.NUMA_HINT: {

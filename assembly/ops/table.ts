@@ -43,6 +43,7 @@ export const PAGE_ARG_COUNT: u32 = 11;
 export const F_MMAP_THP: u32 = 1;
 export const F_MMAP_DAX: u32 = 2;
 export const F_MPROTECT_RW: u32 = 1;
+export const F_PAGEOUT_MADV: u32 = 1;
 export const F_UFFD_EVENT_FORK: u32 = 1;
 export const F_UFFD_WP_UNPOPULATED: u32 = 2;
 export const F_GUP_WRITE: u32 = 1;
@@ -131,7 +132,7 @@ export function opRow(code: u32): string {
     case Op.EXIT: return "exit\tX\t\tX exits; its handles stay.";
     case Op.MPROTECT: return "mprotect\tX R\t0=R,1=RW\tChange protection.";
     case Op.DONTNEED: return "dontneed\tX R\t\tMADV_DONTNEED: anonymous pages read as zero afterwards.";
-    case Op.PAGEOUT: return "pageout\tX R\t\tReclaim the pages mapped here from every process (swap out).";
+    case Op.PAGEOUT: return "pageout\tX R\t0=,1=madv\tReclaim the pages mapped here from every process (swap out); madv: MADV_PAGEOUT, which leaves alone what others map too.";
     case Op.SWAPOFF: return "swapoff\t\t\tBring every swapped page back and swap on again.";
     case Op.NUMA_HINT: return "numa_hint\tX R\t\tNUMA balancing makes the entries protnone.";
     case Op.CLEAR_REFS: return "clear_refs\tX\t\tReset soft-dirty of the whole process (echo 4 > clear_refs).";

@@ -1,0 +1,135 @@
+// MADV_PAGEOUT in every era: only what this process alone maps, huge pages whole or in pieces.
+import { releases, rows } from './rows.js';
+import { ALL, before, FRESH, SHARED, THP, THP_SHARED, ZERO } from './states.js';
+
+/** The walk stops at a huge page that others map too, until v6.9; from v6.10 on it goes round it. */
+const STOPS = before('v6.12');
+const BATCHES = releases('v6.12');
+const PTE_MAPPED = `${THP}; thp_split A p0..p3`;
+/** p0 is a copy of A's own, p1 to p3 are still B's too. */
+const PARTLY_OWN = `${THP_SHARED}; write A p0`;
+
+rows('MADV_PAGEOUT', [
+  {
+    row: 'a page of its own goes',
+    on: before('v5.19'),
+    given: FRESH,
+    when: 'pageout A p0 madv',
+    leaf: { A0: 'swap SD' },
+  },
+  {
+    row: 'a page mapped twice stays',
+    on: ALL,
+    given: SHARED,
+    when: 'pageout A p0 madv',
+    page: { A0: 'same map:2', B0: 'is:A0 uncached' },
+    passes: ['madvise_pageout: mapped elsewhere'],
+  },
+  {
+    row: 'a page that was shared goes once the other is gone',
+    on: before('v5.19'),
+    given: `${SHARED}; exit B`,
+    when: 'pageout A p0 madv',
+    leaf: { A0: 'swap SD' },
+  },
+  { row: 'the zero page stays', on: ALL, given: ZERO, when: 'pageout A p0 madv', page: { A0: 'zero' } },
+  {
+    row: 'a pinned page stays since v5.11',
+    on: releases('v5.12'),
+    given: `${FRESH}; h=gup A p0 W PIN`,
+    when: 'pageout A p0 madv',
+    page: { A0: 'same uncached' },
+    passes: ['shrink_page_list: may be pinned'],
+  },
+  {
+    row: 'a page held by GET goes, and stays in the swap cache',
+    on: ALL,
+    given: `${FRESH}; h=gup A p0 R GET`,
+    when: 'pageout A p0 madv',
+    page: { A0: 'same cached map:0' },
+  },
+  {
+    row: 'a whole huge page: four swap entries',
+    on: before('v5.19'),
+    given: THP,
+    when: 'pageout A p0..p3 madv',
+    leaf: { A0: 'swap SD', A3: 'swap SD' },
+    passes: ['shrink_page_list: a huge page goes as a whole'],
+  },
+  {
+    row: 'a whole huge page that is held stays huge',
+    on: ALL,
+    given: `${THP}; h=gup A p1 R GET`,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'same', A3: 'map:1' },
+    counts: { splits: 0 },
+  },
+  {
+    row: 'a part of a huge page: the folio is split, the part goes',
+    on: releases('v5.9', 'v5.18'),
+    given: `${THP}; write A p1`,
+    when: 'pageout A p0 madv',
+    leaf: { A0: 'swap SD', A1: 'P W A SD' },
+    page: { A1: 'same refs:1 map:1 v:3' },
+  },
+  {
+    row: 'a part of a huge page that is held: nothing',
+    on: ALL,
+    given: `${THP}; h=gup A p3 R GET`,
+    when: 'pageout A p0 madv',
+    counts: { splits: 0 },
+    page: { A0: 'same' },
+  },
+  {
+    row: 'a huge page mapped twice stays whole',
+    on: ALL,
+    given: THP_SHARED,
+    when: 'pageout A p0..p3 madv',
+    counts: { splits: 0 },
+    page: { A0: 'same map:2' },
+  },
+  {
+    row: 'mapped by PTEs, all of it in the range: split first',
+    on: STOPS,
+    given: PTE_MAPPED,
+    when: 'pageout A p0..p3 madv',
+    avoids: ['shrink_page_list: a huge page goes as a whole'],
+    page: { A0: 'none', A1: 'none', A2: 'none', A3: 'none' },
+  },
+  {
+    row: '.. goes as a whole since v6.10',
+    on: BATCHES,
+    given: PTE_MAPPED,
+    when: 'pageout A p0..p3 madv',
+    passes: ['shrink_page_list: a huge page goes as a whole'],
+    page: { A0: 'none', A1: 'none', A2: 'none', A3: 'none' },
+  },
+  {
+    row: 'own pages before a shared part of a huge page go',
+    on: ALL,
+    given: PARTLY_OWN,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'none', A1: 'same map:2' },
+  },
+  {
+    row: 'own pages behind a shared part of a huge page stay',
+    on: STOPS,
+    given: `${THP_SHARED}; write A p3`,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'same map:2', A3: 'same map:1' },
+  },
+  {
+    row: '.. go since v6.10',
+    on: BATCHES,
+    given: `${THP_SHARED}; write A p3`,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'same map:2', A3: 'none' },
+  },
+  {
+    row: 'a VMA boundary parts the walk: what lies behind it goes',
+    on: STOPS,
+    given: `${THP_SHARED}; write A p3; mprotect A p3 R`,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'same map:2', A3: 'none' },
+  },
+]);
