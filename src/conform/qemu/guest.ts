@@ -1,0 +1,134 @@
+// Guests: another kernel with the executor on it, in an emulator, so that no right and no hardware is needed.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildInitramfs, WIRE } from './initramfs.js';
+import { defaultCache, fetchKernel, type GuestKernel } from './kernel.js';
+import { GuestError, missing, runTool } from './tools.js';
+import { guestVersion } from './versions.js';
+
+export interface GuestOptions {
+  /** Path of the executor, a static program. */
+  readonly executor: string;
+  /** Where kernels are kept; otherwise $XDG_CACHE_HOME/breakcow or ~/.cache/breakcow. */
+  readonly cacheDir?: string;
+  /** Told in words what is being done, as it may take a while the first time. */
+  readonly onProgress?: (what: string) => void;
+}
+
+export interface PreparedGuest {
+  readonly kernel: GuestKernel;
+  /** Paths. */
+  readonly vmlinuz: string;
+  readonly initrd: string;
+  /** uname -r. */
+  readonly release: string;
+  /** For people and golden traces: packages with their versions, and the emulator. */
+  readonly describe: string;
+}
+
+export interface Guest {
+  /** The emulator; its standard input and output are those of the executor. It ends when its input does. */
+  readonly child: ChildProcess;
+  readonly release: string;
+  readonly describe: string;
+  /** The end of what the guest's console and the emulator said, to explain a guest that died. */
+  lastWords(): string;
+}
+
+const QEMU = 'qemu-system-x86_64';
+/** Below 512 MiB Linux switches huge pages off. Only what is touched is taken of the machine. */
+const MEMORY = '768';
+/** cx16: QEMU 7.2 gets cmpxchg16b wrong, and 6.12 dies of it at random. la57: the page tables are read as four levels. */
+const CPU = 'max,la57=off,cx16=off';
+const BOOT =
+  'console=ttyS0 quiet panic=-1 nokaslr mitigations=off transparent_hugepage=madvise random.trust_cpu=on ' +
+  'proc_mem.force_override=always';
+const LAST_LINES = 12;
+
+/**
+ * Makes everything that the guest needs: the first time over the network, through apt.
+ * Rejects with UsageError for an unknown version and with GuestError, one line, if the machine lacks something.
+ */
+export async function prepareGuest(version: string, options: GuestOptions): Promise<PreparedGuest> {
+  const wanted = guestVersion(version);
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new GuestError(`guests need Linux on x86-64, for which the executor is built: this is ${process.arch}`);
+  const emulator = (await runTool(QEMU, ['--version'])).split('\n', 1)[0]!.replace(/^QEMU emulator version /, 'QEMU ');
+  await runTool('setpriv', ['--version']);
+  const kernel = await fetchKernel(wanted, options.cacheDir ?? defaultCache(), options.onProgress ?? (() => {}));
+  const initrd = await buildInitramfs(kernel, await readFile(options.executor));
+  const [image] = kernel.packages;
+  return {
+    kernel,
+    vmlinuz: join(kernel.folder, 'vmlinuz'),
+    initrd,
+    release: kernel.release,
+    describe: `${image!.name} ${image!.version} of Debian ${kernel.suite}, ${emulator}`,
+  };
+}
+
+/** Starts a guest. It is up when its executor says hello: 2 to 6 s. */
+export function startGuest(prepared: PreparedGuest): Guest {
+  const folder = mkdtempSync(join(tmpdir(), 'breakcow-guest-'));
+  const log = join(folder, 'console.log');
+  const args = [
+    ...['-M', 'pc', '-accel', 'tcg,thread=single', '-cpu', CPU, '-m', MEMORY],
+    ...['-no-user-config', '-nodefaults', '-no-reboot', '-display', 'none'],
+    ...['-chardev', 'stdio,id=wire,signal=off', '-device', 'virtio-serial-pci'],
+    ...['-device', `virtserialport,chardev=wire,name=${WIRE}`, '-serial', `file:${log}`],
+    ...['-kernel', prepared.vmlinuz, '-initrd', prepared.initrd, '-append', BOOT],
+  ];
+  // Whatever kills this process takes the emulator along, even if the guest hangs.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', QEMU, ...args], { stdio: 'pipe' });
+  let complaints = '';
+  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+    complaints = (complaints + piece).slice(-4096);
+  });
+  let said = '';
+  const read = () => {
+    try {
+      said = readFileSync(log, 'latin1');
+    } catch {
+      // The emulator did not come far enough, or its folder is gone and `said` holds the last of it.
+    }
+  };
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  const clean = () => {
+    process.removeListener('exit', kill);
+    read();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  child.once('exit', clean);
+  child.once('error', (error: Error & { code?: unknown }) => {
+    complaints = error.code === 'ENOENT' ? missing('setpriv') : error.message;
+    clean();
+  });
+  return {
+    child,
+    release: prepared.release,
+    describe: prepared.describe,
+    lastWords() {
+      read();
+      return tail(`${said}\n${complaints}`);
+    },
+  };
+}
+
+/** Prepares and starts a guest of that version. */
+export async function openGuest(version: string, options: GuestOptions): Promise<Guest> {
+  return startGuest(await prepareGuest(version, options));
+}
+
+/** Last lines that say something, without control characters of the firmware. */
+function tail(text: string): string {
+  const printable = text.replace(/[^\n\x20-\x7e]/g, '');
+  const lines = printable.split('\n').map((line) => line.trim());
+  return lines
+    .filter((line) => line !== '')
+    .slice(-LAST_LINES)
+    .join('\n');
+}

@@ -1,0 +1,79 @@
+// The first and only file system of a guest: busybox, the modules, the executor and a script that starts it.
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { type CpioEntry, writeCpio } from './cpio.js';
+import type { GuestKernel } from './kernel.js';
+
+/** Name of the wire to the executor, as the guest's kernel knows it. */
+export const WIRE = 'breakcow';
+/** What the guest's console says before the executor starts. */
+export const READY = 'breakcow: executor starts';
+
+const APPLETS = ['cat', 'grep', 'insmod', 'mkdir', 'mkswap', 'modprobe', 'mount', 'poweroff', 'sh', 'sleep', 'usleep'];
+
+/**
+ * The wire appears a moment after its driver is loaded. Real-time tasks must not be throttled: the executor has one
+ * CPU for itself and is repeatable only as long as nobody else gets between.
+ */
+function initScript(modules: readonly string[]): string {
+  return `#!/bin/busybox sh
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/shm
+mount -t tmpfs tmpfs /dev/shm
+mount -t tmpfs tmpfs /tmp
+mount -t debugfs debugfs /sys/kernel/debug
+${modules.map((file) => `insmod /modules/${file} || echo "${file} cannot be loaded"`).join('\n')}
+echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
+echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+wire=
+tries=0
+while [ -z "$wire" ] && [ $tries -lt 500 ]; do
+  for port in /sys/class/virtio-ports/*; do
+    grep -qx ${WIRE} $port/name 2>/dev/null && [ -c /dev/\${port##*/} ] && wire=/dev/\${port##*/}
+  done
+  [ -n "$wire" ] || usleep 10000
+  tries=$((tries + 1))
+done
+echo "${READY}"
+cd /tmp
+/bin/executor <>$wire >&0 2>/dev/console
+echo "executor ended with $?"
+poweroff -f
+`;
+}
+
+/**
+ * File name of the packed file system for this kernel and executor; it is built if the cache does not have it.
+ * Older ones of the same kernel go.
+ */
+export async function buildInitramfs(kernel: GuestKernel, executor: Uint8Array): Promise<string> {
+  const script = initScript(kernel.modules);
+  const hash = createHash('sha256').update(script).update('\0').update(executor).digest('hex').slice(0, 16);
+  const name = `initrd-${hash}.gz`;
+  const path = join(kernel.folder, name);
+  const present = await readdir(kernel.folder);
+  if (present.includes(name)) return path;
+  const entries: CpioEntry[] = ['bin', 'dev', 'modules', 'proc', 'sys', 'tmp'].map((folder) => ({
+    path: folder,
+    kind: 'directory',
+  }));
+  const busybox = await readFile(join(kernel.folder, 'busybox'));
+  entries.push({ path: 'bin/busybox', kind: 'file', data: busybox, executable: true });
+  for (const applet of APPLETS) entries.push({ path: `bin/${applet}`, kind: 'link', target: 'busybox' });
+  for (const file of kernel.modules)
+    entries.push({ path: `modules/${file}`, kind: 'file', data: await readFile(join(kernel.folder, file)) });
+  entries.push({ path: 'bin/executor', kind: 'file', data: executor, executable: true });
+  entries.push({ path: 'init', kind: 'file', data: Buffer.from(script), executable: true });
+  // Unpacking costs the guest more than reading: pack lightly.
+  const temporary = `${path}.${process.pid}`;
+  await writeFile(temporary, gzipSync(writeCpio(entries), { level: 1 }));
+  await rename(temporary, path);
+  for (const old of present.filter((one) => /^initrd-[0-9a-f]+\.gz$/.test(one)))
+    await rm(join(kernel.folder, old), { force: true });
+  return path;
+}

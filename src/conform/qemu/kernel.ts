@@ -1,0 +1,141 @@
+// A guest's kernel: fetched once, kept in the cache folder with the modules and the busybox that go with it.
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { AptSuite, debianSites, type Package } from './apt.js';
+import { collectModules } from './modules.js';
+import { GuestError } from './tools.js';
+import { type GuestVersion, META_PACKAGE } from './versions.js';
+
+/** The wire to the executor, swap, and files that hold a pin. */
+const MODULES = ['virtio_pci', 'virtio_console', 'lzo', 'lzo_rle', 'zram', 'fuse'];
+/** Where a kernel came without them, it does not need them. */
+const MAY_LACK = new Set(['lzo_rle']);
+
+/** Raised when what is kept, or how it is made, changes: older caches are made anew. */
+const FORM = 1;
+
+export interface GuestKernel {
+  /** uname -r. */
+  readonly release: string;
+  readonly suite: string;
+  readonly packages: readonly Package[];
+  /** In the order in which they are loaded; files of `folder`. */
+  readonly modules: readonly string[];
+  readonly folder: string;
+}
+
+/** $XDG_CACHE_HOME/breakcow, or ~/.cache/breakcow. */
+export function defaultCache(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'breakcow');
+}
+
+/** The kernel of a version, from the cache or else from Debian. Rejects with GuestError if it cannot be had. */
+export async function fetchKernel(
+  version: GuestVersion,
+  cache: string,
+  onProgress: (what: string) => void,
+): Promise<GuestKernel> {
+  const folder = join(cache, 'guests', version.version);
+  const kept = await readKept(folder);
+  if (kept) return kept;
+  await mkdir(join(cache, 'guests'), { recursive: true });
+  const work = await mkdtemp(join(cache, 'guests', `${version.version}-`));
+  try {
+    const made = join(work, 'made');
+    await make(version, work, made, onProgress);
+    await rm(folder, { recursive: true, force: true });
+    // Another process may have been faster: what it made is as good.
+    await rename(made, folder).catch(() => undefined);
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+  const made = await readKept(folder);
+  if (!made) throw new GuestError(`${folder}: the kernel of the guest could not be kept there`);
+  return made;
+}
+
+type About = Omit<GuestKernel, 'folder'> & { readonly form: number };
+
+async function readKept(folder: string): Promise<GuestKernel | undefined> {
+  try {
+    const { form, ...about } = JSON.parse(await readFile(join(folder, 'about.json'), 'utf8')) as About;
+    return form === FORM ? { ...about, folder } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function make(
+  { version, suites }: GuestVersion,
+  work: string,
+  made: string,
+  onProgress: (what: string) => void,
+): Promise<void> {
+  const sites = await debianSites();
+  const tried: string[] = [];
+  for (const { archive, suite } of suites) {
+    const site = sites[archive];
+    if (!site) {
+      tried.push(`apt has no source of Debian's ${archive} archive, where ${suite} is`);
+      continue;
+    }
+    onProgress(`lists of ${suite}`);
+    const apt = await AptSuite.open(join(work, 'apt'), site, suite);
+    const packages = await kernelPackages(apt, version);
+    if (typeof packages === 'string') {
+      tried.push(`${suite} has ${packages}`);
+      continue;
+    }
+    onProgress(packages.map((one) => `${one.name} ${one.version}`).join(', '));
+    const tree = join(work, 'tree');
+    await apt.unpack(packages, tree);
+    await keep(tree, made, suite, packages);
+    return;
+  }
+  throw new GuestError(`no Linux ${version} for a guest: ${tried.join('; ')}`);
+}
+
+/** The kernel's packages and busybox; or, if the suite's kernel is of another version, what it has instead. */
+async function kernelPackages(apt: AptSuite, version: string): Promise<Package[] | string> {
+  const meta = await apt.show(META_PACKAGE);
+  const name = meta?.depends.find((one) => one.startsWith('linux-image-'));
+  const image = name && (await apt.show(name));
+  if (!image) return `no ${META_PACKAGE}`;
+  const release = image.name.replace('linux-image-', '');
+  if (!release.startsWith(`${version}.`)) return release;
+  // Newer releases split the image into several packages.
+  const parts = new Set(['base', 'binary', 'modules'].map((part) => `linux-${part}-${release}`));
+  const found: Package[] = [image];
+  for (const one of [...image.depends.filter((one) => parts.has(one)), 'busybox-static']) {
+    const part = await apt.show(one);
+    if (!part) return `no ${one}`;
+    found.push(part);
+  }
+  return found.map((one) => ({ name: one.name, version: one.version }));
+}
+
+async function keep(tree: string, made: string, suite: string, packages: readonly Package[]): Promise<void> {
+  const files = await readdir(tree, { recursive: true });
+  const find = (pattern: RegExp, what: string): string => {
+    const path = files.find((one) => pattern.test(one));
+    if (path === undefined) throw new GuestError(`${packages[0]!.name} ${packages[0]!.version}: ${what} is not in it`);
+    return join(tree, path);
+  };
+  await mkdir(made);
+  await copyFile(find(/(?:^|\/)vmlinuz[^/]*$/, 'the kernel'), join(made, 'vmlinuz'));
+  const busybox = join(made, 'busybox');
+  await copyFile(find(/^(?:usr\/)?bin\/busybox$/, 'busybox'), busybox);
+  const builtIn = find(/^(?:usr\/)?lib\/modules\/[^/]+\/modules\.builtin$/, 'the list of what is built in');
+  const folder = builtIn.replace(/\/modules\.builtin$/, '');
+  const modules = await collectModules(folder, MODULES, MAY_LACK, busybox);
+  for (const { name, data } of modules) await writeFile(join(made, `${name}.ko`), data);
+  const about: About = {
+    form: FORM,
+    release: folder.replace(/^.*\//, ''),
+    suite,
+    packages,
+    modules: modules.map(({ name }) => `${name}.ko`),
+  };
+  await writeFile(join(made, 'about.json'), `${JSON.stringify(about, null, 2)}\n`);
+}
