@@ -5,6 +5,7 @@ import { EngineTrap } from '../engine/trap.js';
 import { UsageError } from '../errors.js';
 import { benchCommand } from './bench.js';
 import { invariantsCommand, kernelsCommand, opsCommand } from './catalogue.js';
+import { conformCommand } from './conform.js';
 import { fuzzCommand } from './fuzz.js';
 import { complain, EXIT } from './output.js';
 import { minimizeCommand, replayCommand } from './replay.js';
@@ -40,6 +41,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     opsCommand(),
     invariantsCommand(),
     scoreCommand(),
+    conformCommand(),
     benchCommand(),
   ];
   for (const command of commands) program.addCommand(command);

@@ -5,7 +5,7 @@ import { decodeOp, MM_NAMES, PAGE_COUNT, RESULT_NAMES } from '../engine/opword.j
 import { GupFlavours as Flavours, type GupFlavours, Vocabulary } from './express.js';
 import type { Capability, Cell, Observed, Outcome, PageLayout, RawCell, Run } from './observed.js';
 
-/** What can differ. 'moved': whether a page stayed where it was; 'frame': which pages are one and the same. */
+/** What can differ. 'trouble': the kernel's side could not go on; 'moved': whether a page stayed where it was; 'frame': which pages are one and the same. */
 export type Field =
   | 'result'
   | 'events'
@@ -29,7 +29,8 @@ export type Field =
   | 'pinned'
   | 'extra-refs'
   | 'frame'
-  | 'moved';
+  | 'moved'
+  | 'trouble';
 
 export interface Difference {
   /** Index of the op after which it is seen. */
@@ -58,11 +59,16 @@ export interface Place {
 export type Ruling = 'differs' | 'open' | 'lost';
 export type Judge = (difference: Difference, place: Place) => Ruling;
 
+/** Fields whose texts name ops or pages, so that they say nothing about the kind. */
+const PARTICULAR: ReadonlySet<Field> = new Set(['value', 'content', 'events', 'woken', 'asleep', 'trouble']);
+
 /** Two differences of one kind are one finding: the op, the field, and what each side says. */
 export function kindOf({ name, field, model, kernel }: Difference): string {
-  const said = field === 'value' || field === 'content' || field === 'events' ? '' : `: ${model} / ${kernel}`;
-  return `${name} ${field}${said}`;
+  if (PARTICULAR.has(field)) return `${name} ${field}`;
+  if (field === 'frame') return `${name} frame: ${model === ANOTHER ? 'apart / shared' : 'shared / apart'}`;
+  return `${name} ${field}: ${model} / ${kernel}`;
 }
+const ANOTHER = 'another page';
 
 /** Where an op stands in a transfer that the kernel does as one call. */
 const ALONE = 0;
@@ -102,7 +108,7 @@ export class Comparison {
     this.#judge = judge;
   }
 
-  /** The first difference that counts. What follows the end of the shorter run is not compared. */
+  /** The first difference that counts. Of a run that was cut short, what there is is compared. */
   first(words: Uint32Array, model: Run, kernel: Run): Difference | undefined {
     const place: Place = { words, layout: this.#layout, model, kernel };
     const n = Math.min(words.length, model.ops.length, kernel.ops.length);
@@ -129,7 +135,10 @@ export class Comparison {
       if (differs) return lost ? undefined : found;
       if (role === ALONE || role === LAST) compared = op;
     }
-    return undefined;
+    if (kernel.trouble === undefined) return undefined;
+    const op = Math.min(n, words.length - 1);
+    const name = this.#names[words[op]! & 63]!;
+    return { op, name, field: 'trouble', model: 'goes on', kernel: kernel.trouble };
   }
 
   /** Per op: alone, or its place in a transfer (gup, hread or hwrite, put). */
@@ -241,10 +250,10 @@ export class Comparison {
         const known = toKernel.get(mineKey);
         const other = toModel.get(theirKey);
         if (known && known.frame !== theirKey) {
-          const texts = { model: `the page of ${known.where}`, kernel: 'another page' };
+          const texts = { model: `the page of ${known.where}`, kernel: ANOTHER };
           if (report({ field: 'frame', mm, page, ...texts })) return true;
         } else if (other && other.frame !== mineKey) {
-          const texts = { model: 'another page', kernel: `the page of ${other.where}` };
+          const texts = { model: ANOTHER, kernel: `the page of ${other.where}` };
           if (report({ field: 'frame', mm, page, ...texts })) return true;
         }
         toKernel.set(mineKey, { frame: theirKey, where });

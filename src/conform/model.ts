@@ -2,7 +2,7 @@
 import { CellReader, LEAF, type RawLeaf } from '../engine/cells.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import { decodeObservation } from '../engine/observation.js';
-import { MM_NAMES, PAGE_COUNT, RESULT } from '../engine/opword.js';
+import { MAX_OPS, MM_NAMES, PAGE_COUNT, RESULT } from '../engine/opword.js';
 import { Stepper } from '../engine/stepper.js';
 import type { KernelSpec } from '../engine/types.js';
 import { printSpec } from '../text/id.js';
@@ -144,14 +144,14 @@ export class ModelRunner {
   readonly stepper: Stepper;
   readonly #reader: CellReader;
   readonly #projection: Projection;
-  readonly #observations: { at: number; count: number; results: number };
+  readonly #observations: { at: number; count: number; results: number; faults: number };
 
   constructor(engine: Engine) {
     this.stepper = new Stepper(engine);
     this.#reader = new CellReader(engine);
     this.#projection = new Projection(this.#reader);
     const at = (name: string) => engine.catalogue.at(name);
-    this.#observations = { at: at('OBS'), count: at('OBS_COUNT'), results: at('RESULTS') };
+    this.#observations = { at: at('OBS'), count: at('OBS_COUNT'), results: at('RESULTS'), faults: at('FAULTS_TAKEN') };
   }
 
   run(words: Uint32Array): Run {
@@ -171,7 +171,7 @@ export class ModelRunner {
 
   #observe(index: number, result: number, before: readonly number[]): Omit<Observed, 'asleep' | 'cells'> {
     const { buffer } = this.stepper.engine.module.memory;
-    const { at, count, results } = this.#observations;
+    const { at, count, results, faults } = this.#observations;
     const n = new DataView(buffer).getUint32(count, true);
     const records = new Uint32Array(buffer, at, n);
     let events: FaultEvent[] | undefined;
@@ -183,7 +183,13 @@ export class ModelRunner {
         events.push({ mm, page, op, write: (flags & 1) !== 0, wp: true });
       } else if (kind === 'load' || kind === 'hread') values.set(op, version);
     }
-    const ended = (op: number, code: number): Outcome => ({ op, result: code, value: values.get(op) });
+    const taken = new Uint8Array(buffer, faults, MAX_OPS);
+    const ended = (op: number, code: number): Outcome => ({
+      op,
+      result: code,
+      faults: taken[op]!,
+      value: values.get(op),
+    });
     const outcomes: Outcome[] = result === RESULT.SLEEP ? [] : [ended(index, result)];
     for (const op of before) {
       const code = new Uint8Array(buffer, results)[op]!;

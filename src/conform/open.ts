@@ -31,10 +31,11 @@ export class OpenTable {
     this.#rows = rows.filter(({ kernels }) => kernels === undefined || kernels.includes(kernel));
   }
 
-  rule(difference: Difference, place: Place): Ruling {
+  /** `counts`: false for a program that runs again. */
+  rule(difference: Difference, place: Place, counts = true): Ruling {
     const row = this.#rows.find((candidate) => applies(candidate, difference, place));
     if (!row) return 'differs';
-    this.#applied.set(row.id, (this.#applied.get(row.id) ?? 0) + 1);
+    if (counts) this.#applied.set(row.id, (this.#applied.get(row.id) ?? 0) + 1);
     return row.ends ? 'lost' : 'open';
   }
 
