@@ -15,6 +15,11 @@ export interface Package {
   readonly version: string;
 }
 
+export interface PackageRecord extends Package {
+  /** Names of packages, also those of alternatives. */
+  readonly depends: readonly string[];
+}
+
 /** Base addresses of Debian's archives, as this machine's apt has them. */
 export type Sites = Partial<Record<Archive, string>>;
 
@@ -91,7 +96,7 @@ export class AptSuite {
   }
 
   /** The newest of that name and what it depends on, or undefined if the suite has none. */
-  async show(name: string): Promise<(Package & { readonly depends: readonly string[] }) | undefined> {
+  async show(name: string): Promise<PackageRecord | undefined> {
     const known = await this.#run('apt-cache', ['policy', name]);
     if (!/^ +Candidate: [^(\s]/m.test(known)) return undefined;
     const record = await this.#run('apt-cache', ['show', '--no-all-versions', name]);
@@ -105,7 +110,6 @@ export class AptSuite {
   async unpack(packages: readonly Package[], into: string): Promise<void> {
     await this.#run('apt-get', ['download', ...packages.map(({ name, version }) => `${name}=${version}`)]);
     const folder = join(this.#folder, 'packages');
-    for (const file of (await readdir(folder)).filter((name) => name.endsWith('.deb')))
-      await runTool('dpkg-deb', ['-x', join(folder, file), into]);
+    for (const file of await readdir(folder)) await runTool('dpkg-deb', ['-x', join(folder, file), into]);
   }
 }

@@ -1,8 +1,6 @@
 // Guests: another kernel with the executor on it, in an emulator, so that no right and no hardware is needed.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildInitramfs, WIRE } from './initramfs.js';
 import { defaultCache, fetchKernel, type GuestKernel } from './kernel.js';
@@ -30,11 +28,14 @@ export interface PreparedGuest {
 }
 
 export interface Guest {
-  /** The emulator; its standard input and output are those of the executor. It ends when its input does. */
+  /**
+   * The emulator. Its standard input and output are those of the executor, its standard error has the guest's console.
+   * It ends when its input does.
+   */
   readonly child: ChildProcess;
   readonly release: string;
   readonly describe: string;
-  /** The end of what the guest's console and the emulator said, to explain a guest that died. */
+  /** The last lines of standard error, to explain a guest that died. */
   lastWords(): string;
 }
 
@@ -47,6 +48,7 @@ const BOOT =
   'console=ttyS0 quiet panic=-1 nokaslr mitigations=off transparent_hugepage=madvise random.trust_cpu=on ' +
   'proc_mem.force_override=always';
 const LAST_LINES = 12;
+const MAX_SAID = 16384;
 
 /**
  * Makes everything that the guest needs: the first time over the network, through apt.
@@ -72,50 +74,29 @@ export async function prepareGuest(version: string, options: GuestOptions): Prom
 
 /** Starts a guest. It is up when its executor says hello: 2 to 6 s. */
 export function startGuest(prepared: PreparedGuest): Guest {
-  const folder = mkdtempSync(join(tmpdir(), 'breakcow-guest-'));
-  const log = join(folder, 'console.log');
   const args = [
     ...['-M', 'pc', '-accel', 'tcg,thread=single', '-cpu', CPU, '-m', MEMORY],
     ...['-no-user-config', '-nodefaults', '-no-reboot', '-display', 'none'],
     ...['-chardev', 'stdio,id=wire,signal=off', '-device', 'virtio-serial-pci'],
-    ...['-device', `virtserialport,chardev=wire,name=${WIRE}`, '-serial', `file:${log}`],
+    ...['-device', `virtserialport,chardev=wire,name=${WIRE}`],
+    // Node's pipes are sockets: the console goes where the emulator's own complaints go.
+    ...['-chardev', 'socket,id=console,fd=2', '-serial', 'chardev:console'],
     ...['-kernel', prepared.vmlinuz, '-initrd', prepared.initrd, '-append', BOOT],
   ];
-  // Whatever kills this process takes the emulator along, even if the guest hangs.
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', QEMU, ...args], { stdio: 'pipe' });
-  let complaints = '';
-  child.stderr.setEncoding('utf8').on('data', (piece: string) => {
-    complaints = (complaints + piece).slice(-4096);
-  });
+  // Whatever kills this process takes the emulator along, even if the guest hangs. A group of its own: Ctrl-C is for us.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', QEMU, ...args], { stdio: 'pipe', detached: true });
   let said = '';
-  const read = () => {
-    try {
-      said = readFileSync(log, 'latin1');
-    } catch {
-      // The emulator did not come far enough, or its folder is gone and `said` holds the last of it.
-    }
-  };
+  child.stderr.on('data', (piece: Buffer) => {
+    said = (said + piece.toString('latin1')).slice(-MAX_SAID);
+  });
   const kill = () => child.kill('SIGKILL');
   process.once('exit', kill);
-  const clean = () => {
-    process.removeListener('exit', kill);
-    read();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  child.once('exit', clean);
+  child.once('exit', () => process.removeListener('exit', kill));
   child.once('error', (error: Error & { code?: unknown }) => {
-    complaints = error.code === 'ENOENT' ? missing('setpriv') : error.message;
-    clean();
+    process.removeListener('exit', kill);
+    said = error.code === 'ENOENT' ? missing('setpriv') : error.message;
   });
-  return {
-    child,
-    release: prepared.release,
-    describe: prepared.describe,
-    lastWords() {
-      read();
-      return tail(`${said}\n${complaints}`);
-    },
-  };
+  return { child, release: prepared.release, describe: prepared.describe, lastWords: () => tail(said) };
 }
 
 /** Prepares and starts a guest of that version. */

@@ -12,6 +12,8 @@ const MODULES = ['virtio_pci', 'virtio_console', 'lzo', 'lzo_rle', 'zram', 'fuse
 /** Where a kernel came without them, it does not need them. */
 const MAY_LACK = new Set(['lzo_rle']);
 
+const BUSYBOX = 'busybox-static';
+
 /** Raised when what is kept, or how it is made, changes: older caches are made anew. */
 const FORM = 1;
 
@@ -81,22 +83,28 @@ async function make(
       continue;
     }
     onProgress(`lists of ${suite}`);
-    const apt = await AptSuite.open(join(work, 'apt'), site, suite);
+    const apt = await AptSuite.open(join(work, suite), site, suite);
     const packages = await kernelPackages(apt, version);
     if (typeof packages === 'string') {
       tried.push(`${suite} has ${packages}`);
       continue;
     }
-    onProgress(packages.map((one) => `${one.name} ${one.version}`).join(', '));
+    // Backports hold only what is newer than in the suite that they are for.
+    const base = suite.replace(/-backports$/, '');
+    const tools = base === suite ? apt : await AptSuite.open(join(work, base), site, base);
+    const busybox = await tools.show(BUSYBOX);
+    if (!busybox) throw new GuestError(`no ${BUSYBOX} in ${base}`);
+    onProgress([...packages, busybox].map((one) => `${one.name} ${one.version}`).join(', '));
     const tree = join(work, 'tree');
     await apt.unpack(packages, tree);
+    await tools.unpack([busybox], tree);
     await keep(tree, made, suite, packages);
     return;
   }
   throw new GuestError(`no Linux ${version} for a guest: ${tried.join('; ')}`);
 }
 
-/** The kernel's packages and busybox; or, if the suite's kernel is of another version, what it has instead. */
+/** The kernel's packages; or, if the suite's kernel is of another version, what it has instead. */
 async function kernelPackages(apt: AptSuite, version: string): Promise<Package[] | string> {
   const meta = await apt.show(META_PACKAGE);
   const name = meta?.depends.find((one) => one.startsWith('linux-image-'));
@@ -107,7 +115,7 @@ async function kernelPackages(apt: AptSuite, version: string): Promise<Package[]
   // Newer releases split the image into several packages.
   const parts = new Set(['base', 'binary', 'modules'].map((part) => `linux-${part}-${release}`));
   const found: Package[] = [image];
-  for (const one of [...image.depends.filter((one) => parts.has(one)), 'busybox-static']) {
+  for (const one of image.depends.filter((one) => parts.has(one))) {
     const part = await apt.show(one);
     if (!part) return `no ${one}`;
     found.push(part);
