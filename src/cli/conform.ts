@@ -4,7 +4,7 @@ import { MissingError } from '../conform/build.js';
 import { Comparison, kindOf, unseen } from '../conform/compare.js';
 import { Expresser } from '../conform/express.js';
 import { type ConformFinding, type HuntResult, hunt, type Tally } from '../conform/hunt.js';
-import { matchKernel } from '../conform/match.js';
+import { matchKernel, modelSpec } from '../conform/match.js';
 import { ModelBackend } from '../conform/model.js';
 import type { PageLayout } from '../conform/observed.js';
 import { OpenTable } from '../conform/open.js';
@@ -140,7 +140,7 @@ class Trial {
         ? matchKernel(release.replace(/^model /, ''), engine.catalogue)
         : { kernel: options.model };
     this.#note = match.note;
-    this.#model = new ModelBackend({ kernel: match.kernel, with: [], without: [] }, engine);
+    this.#model = new ModelBackend(modelSpec(match.kernel, engine.catalogue), engine);
     this.#open = new OpenTable(match.kernel);
   }
 

@@ -161,11 +161,9 @@ export class Comparison {
   /** Results, values, faults, events and sleepers. */
   #ends(word: number, op: number, role: number, m: Observed, k: Observed, report: Report): boolean {
     const code = word & 63;
-    if (role === ALONE || role === FIRST) {
-      // Splitting what is split already does nothing, and the kernel cannot say so.
-      if (m.result !== k.result && code !== this.#codes.split) {
-        if (report({ field: 'result', model: resultText(m.result), kernel: resultText(k.result) })) return true;
-      }
+    // Splitting what is split already does nothing, and the kernel cannot say so.
+    if (m.result !== k.result && code !== this.#codes.split) {
+      if (report({ field: 'result', model: resultText(m.result), kernel: resultText(k.result) })) return true;
     }
     if (role !== LAST) {
       const mine = m.outcomes.find((outcome) => outcome.op === op);

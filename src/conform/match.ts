@@ -1,5 +1,6 @@
 // Which model answers for a running kernel.
 import type { Catalogue } from '../engine/catalogue.js';
+import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
 
 export interface Match {
@@ -28,4 +29,14 @@ export function matchKernel(release: string, catalogue: Catalogue): Match {
   if (!found) throw new UsageError(`no model is as old as ${release}; choose one with --model`);
   if (order(found.at, wanted) === 0) return { kernel: found.name };
   return { kernel: found.name, note: `no model of ${release}: ${found.name} is the newest release before it` };
+}
+
+/** Of the machine, not of the kernel: the executor swaps to memory. */
+const ENVIRONMENT = ['swap.synchronous'];
+
+/** The model of a kernel on the machine that the executor makes. Throws UsageError for an unknown name. */
+export function modelSpec(name: string, catalogue: Catalogue): KernelSpec {
+  catalogue.kernel(name);
+  const known = ENVIRONMENT.filter((knob) => catalogue.knobs.some((candidate) => candidate.name === knob));
+  return { kernel: name, with: known, without: [] };
 }

@@ -5,7 +5,6 @@ import { decodeObservation } from '../engine/observation.js';
 import { MAX_OPS, MM_NAMES, PAGE_COUNT, RESULT } from '../engine/opword.js';
 import { Stepper } from '../engine/stepper.js';
 import type { KernelSpec } from '../engine/types.js';
-import { printSpec } from '../text/id.js';
 import type { Backend, Capability, Cell, FaultEvent, Observed, Outcome, Run } from './observed.js';
 import { CAPABILITIES } from './protocol.js';
 
@@ -210,7 +209,7 @@ export class ModelBackend implements Backend {
   /** `engine`: one of its own by default, or one whose kernel is set before every run. Throws UsageError. */
   constructor(spec: KernelSpec, engine: Engine = loadEngine()) {
     this.spec = spec;
-    this.release = `model ${printSpec(spec)}`;
+    this.release = `model ${spec.kernel}`;
     this.#engine = engine;
     engine.catalogue.vector(spec);
     engine.setJudges('off');

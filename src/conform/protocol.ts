@@ -83,10 +83,8 @@ const CELL = {
   KNOWS_PAGE: 1 << 12,
   KNOWS_SCAN: 1 << 13,
   KNOWS_VALUE: 1 << 14,
+  MARKER: 1 << 15,
 } as const;
-/** Swap type of entries that hold no page but a mark (SWP_PTE_MARKER). */
-const MARKER_TYPE = 31;
-const SWAP_TYPE_MASK = 31;
 const ENTRY_WRITE = 1n << 1n;
 const ENTRY_DIRTY = 1n << 6n;
 /** What one pin adds to the references of a small page (GUP_PIN_COUNTING_BIAS). */
@@ -271,7 +269,7 @@ class RecordReader {
     const flags = this.#body.readUInt16LE(at + 8);
     const present = (flags & CELL.PRESENT) !== 0;
     const swap = !present && (flags & CELL.SWAP) !== 0;
-    const marker = swap && (frame & SWAP_TYPE_MASK) === MARKER_TYPE;
+    const marker = swap && (flags & CELL.MARKER) !== 0;
     const page = present && (flags & CELL.KNOWS_PAGE) !== 0;
     const scan = present && (flags & CELL.KNOWS_SCAN) !== 0;
     const has = (flag: number) => (flags & flag) !== 0;

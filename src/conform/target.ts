@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js';
 import { buildExecutor } from './build.js';
 import { Executor } from './executor.js';
 import { openLive } from './live.js';
+import { modelSpec } from './match.js';
 import { ModelBackend } from './model.js';
 import type { Backend } from './observed.js';
 import type { ObserveLevel } from './protocol.js';
@@ -42,7 +43,8 @@ export async function openTarget(
     return { backend, name, describe: backend.machine, slow: false };
   }
   if (kind === 'model') {
-    const backend = new ModelBackend({ kernel: rest!, with: [], without: [] }, loadEngine());
+    const engine = loadEngine();
+    const backend = new ModelBackend(modelSpec(rest!, engine.catalogue), engine);
     return { backend, name, describe: 'a model', slow: false };
   }
   const start = () => openGuest(rest!, { executor: buildExecutor(), onProgress });
