@@ -4,7 +4,9 @@ import {
   AE,
   ALL,
   BEFORE_AE,
+  before,
   FRESH,
+  NEVER_BYPASSES,
   OUT,
   PINNED,
   READ_ONLY,
@@ -76,11 +78,20 @@ rows('do_swap_page', [
   },
   {
     row: 'write, only user: D and W at once, out of the swap cache',
-    on: ALL,
+    on: before('v7.2'),
     given: OUT,
     when: 'write A p0',
     leaf: { A0: 'P W D A SD' },
     page: { A0: 'refs:1 uncached v:4' },
+    counts: { copies: 0 },
+  },
+  {
+    row: 'write, exclusive: D and W at once; who is sure stays in the swap cache since v7.0',
+    on: NEVER_BYPASSES,
+    given: OUT,
+    when: 'write A p0',
+    leaf: { A0: 'P W D A SD' },
+    page: { A0: 'refs:2 cached excl v:4' },
     counts: { copies: 0 },
   },
   {
@@ -222,5 +233,76 @@ rows('zap_pte_range', [
     leaf: { A1: 'none' },
     page: { A0: 'same refs:3 map:1' },
     counts: { splits: 1 },
+  },
+]);
+
+const sync = (kernels: readonly string[]) => kernels.map((kernel) => `${kernel} +swap.synchronous`);
+/** The entry has one user, who is not known to be exclusive: a child shared the page and is gone. */
+const ONCE_SHARED_OUT = `${SHARED}; pageout A p0; exit B`;
+
+rows('swap-in from a synchronous device', [
+  {
+    row: 'the last entry: a page of its own, and the slot is free',
+    on: sync(before('v7.2')),
+    given: OUT,
+    when: 'read A p0',
+    page: { A0: 'refs:1 map:1 uncached v:2' },
+    passes: ['do_swap_page: synchronous device'],
+  },
+  {
+    row: 'two entries: through the swap cache',
+    on: sync(before('v7.2')),
+    given: SHARED_OUT,
+    when: 'read A p0',
+    page: { A0: 'refs:2 map:1 cached' },
+    leaf: { B0: 'swap SD' },
+    avoids: ['do_swap_page: synchronous device'],
+  },
+  {
+    row: 'read, then write: reuse by page_count, which the swap cache spoils elsewhere',
+    on: sync(releases('v5.9', 'v5.14')),
+    given: `${OUT}; read A p0`,
+    when: 'write A p0',
+    page: { A0: 'same' },
+    counts: { copies: 0, reuses: 1 },
+  },
+  {
+    row: '.. elsewhere',
+    on: releases('v5.9', 'v5.14'),
+    given: `${OUT}; read A p0`,
+    when: 'write A p0',
+    page: { A0: 'copied' },
+  },
+  {
+    row: 'read, once shared: a fresh page is exclusive, and so writable',
+    on: sync(releases('v6.12', 'v6.18')),
+    given: ONCE_SHARED_OUT,
+    when: 'read A p0',
+    leaf: { A0: 'P W A SD' },
+    page: { A0: 'excl uncached' },
+  },
+  {
+    row: 'read, once shared: not known exclusive, so read-only; the slot is freed all the same',
+    on: sync(NEVER_BYPASSES),
+    given: ONCE_SHARED_OUT,
+    when: 'read A p0',
+    leaf: { A0: 'P A SD' },
+    page: { A0: 'shared refs:1 uncached' },
+  },
+  {
+    row: 'write, once shared: mapped read-only, then reused',
+    on: sync(NEVER_BYPASSES),
+    given: ONCE_SHARED_OUT,
+    when: 'write A p0',
+    leaf: { A0: 'P W D A SD' },
+    page: { A0: 'excl refs:1 uncached' },
+    counts: { copies: 0, reuses: 1 },
+  },
+  {
+    row: 'the page that a zap unmaps last leaves the swap cache',
+    on: sync(ALL),
+    given: `${SHARED_OUT}; read A p0; read B p0; dontneed B p0`,
+    when: 'dontneed A p0',
+    page: { A0: 'none', B0: 'none' },
   },
 ]);

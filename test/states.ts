@@ -35,6 +35,8 @@ export const AE: readonly string[] = releases('v5.19');
 /** Every kernel that is not `release` or newer. */
 export const before = (release: string) => ALL.filter((kernel) => !releases(release).includes(kernel));
 export const BEFORE_AE = before('v5.19');
+/** Kernels whose swap-in always goes through the swap cache and frees the slot after the page is mapped. */
+export const NEVER_BYPASSES: readonly string[] = releases('v7.2');
 /** Kernels whose FAULT_FLAG_BREAK_COW counts as a write at PTE level, but not yet above; and at every level. */
 export const BC_PTE_ONLY: readonly string[] = ['break-cow-v1', 'break-cow-v2'];
 export const BC_ALL_LEVELS: readonly string[] = ['seed', 'break-cow-v3', 'break-cow-v3-followup', 'dont-cow', 'pin-bc'];

@@ -192,7 +192,9 @@ export function kernelVector(id: u32): bool {
       on(K.REUSE_LARGE_FOLIO);
       return true;
     case Kernel.V7_2:
-      return kernelVector(Kernel.V6_18);
+      kernelVector(Kernel.V6_18);
+      on(K.SWAPIN_NEVER_BYPASSES);
+      return true;
     case Kernel.REPAIRED:
       kernelVector(Kernel.V7_2);
       on(K.UFFD_UNREGISTER_WAKES_WP);
@@ -223,7 +225,7 @@ export function kernelRow(id: u32): string {
     case Kernel.V6_7: return "v6.7\tv6.1\trelease, Jan 2024\tLong-term unshare, WP_UNPOPULATED markers, un-protecting hands back write.";
     case Kernel.V6_12: return "v6.12\tv6.7\trelease, Nov 2024\tClosing the uffd clears uffd-wp; swap-in by read maps writable.";
     case Kernel.V6_18: return "v6.18\tv6.12\trelease, Nov 2025\tReuse of PTE-mapped large folios.";
-    case Kernel.V7_2: return "v7.2\tv6.18\trelease, 2026\tOn the paths modelled here the same decisions as v6.18.";
+    case Kernel.V7_2: return "v7.2\tv6.18\trelease, 2026\tA swap-in never leaves the swap cache out.";
     case Kernel.REPAIRED: return "repaired\tv7.2\tcontrol group\tv7.2 with every known flaw cured; a finding here is a false alarm or news.";
   }
   return "";

@@ -61,6 +61,9 @@ export namespace K {
   export const REUSE_SWAPIN_PAGE_COUNT: u32 = 34;
   export const REUSE_SWAPIN_EXCLUSIVE: u32 = 35;
   export const SWAPIN_READ_MAPS_WRITABLE: u32 = 36;
+  /** Of the machine, not of the kernel: the swap device is RAM and answers at once. */
+  export const SWAP_SYNCHRONOUS: u32 = 38;
+  export const SWAPIN_NEVER_BYPASSES: u32 = 39;
   export const HUGE_ZERO_WRITE_ALLOCATES: u32 = 37;
   // fork
   export const FORK_EARLY_COPY: u32 = 40;
@@ -141,6 +144,8 @@ export function knobRow(id: u32): string {
     case K.REUSE_SWAPIN_PAGE_COUNT: return "reuse_swapin.page_count\tbehaviour\tc145e0b47c77 (v5.18)\tdo_swap_page maps writable only if page_count is 1 (before: mapcount + swapcount).";
     case K.REUSE_SWAPIN_EXCLUSIVE: return "reuse_swapin.exclusive\tbehaviour\t1493a1917dca (v5.19)\tThe swap entry remembers PageAnonExclusive and do_swap_page trusts it.";
     case K.SWAPIN_READ_MAPS_WRITABLE: return "swapin.read_maps_writable\tbehaviour\tmeasured: 6.12 and later, not 6.1\tA swap-in by read of an exclusive page maps it writable at once.";
+    case K.SWAP_SYNCHRONOUS: return "swap.synchronous\tenvironment\tthe machine: zram, brd or pmem as swap (SWP_SYNCHRONOUS_IO)\tA swap-in of the last entry of a slot leaves the swap cache out (until v6.19), or takes the page out of it at once (since).";
+    case K.SWAPIN_NEVER_BYPASSES: return "swapin.never_bypasses\tbehaviour\t\"never bypass the swap cache\", \"free the swap cache after folio is mapped\" (v7.0; measured: 7.2)\tEvery swap-in goes through the swap cache, and the slot is freed after the page was mapped.";
     case K.HUGE_ZERO_WRITE_ALLOCATES: return "wp_pmd.huge_zero_allocates\tbehaviour\tv6.12 (from memory)\tA write to the huge zero page allocates a THP instead of splitting.";
     case K.FORK_EARLY_COPY: return "fork.early_copy_pinned\tbehaviour\t70e806e4e645 (v5.9)\tfork copies a page that may be pinned for the child at once.";
     case K.FORK_SPLITS_PINNED_PMD: return "fork.split_pinned_pmd\tbehaviour\td042035eaf5f (v5.9)\tfork splits the PMD of a pinned THP so that early copy applies.";

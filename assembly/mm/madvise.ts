@@ -12,7 +12,7 @@ import {
   is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkold, pte_pfn, pte_present, pte_uffd_wp,
   pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_PSE, _PAGE_TABLE,
 } from './pgtable';
-import { free_swap_and_cache } from './swapfile';
+import { free_swap_and_cache, free_swap_cache } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { change_vm_flags, vm_flags } from './vma';
 import { shrink_folio } from './vmscan';
@@ -30,6 +30,7 @@ function zap_pte(mm: u32, page: u32, e: u64): void {
   at(P.ZAP_PAGE);
   if (pte_dirty(e)) set_page_dirty(f);
   page_remove_rmap(f);
+  free_swap_cache(f);
   put_page(f);
 }
 function zap_huge_pmd(mm: u32, pmd: u32, e: u64): void {

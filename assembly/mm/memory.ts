@@ -20,7 +20,10 @@ import {
   pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SPECIAL,
   _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
-import { reuse_swap_page, swap_free, swapin, swp_bits_as_present, try_to_free_swap } from './swapfile';
+import {
+  free_swap_cache, may_bypass_swap_cache, reuse_swap_page, should_try_to_free_swap, swap_free, swapin, swapin_bypass,
+  swp_bits_as_present, try_to_free_swap,
+} from './swapfile';
 import { flush_tlb_page } from './tlb';
 import { handle_userfault } from './userfaultfd';
 import { pages_with, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
@@ -283,6 +286,7 @@ export function wp_page_copy_install(mm: u32, page: u32, flags: u32, vma: u32, o
   set_pte_at(mm, page, entry);
   if (!is_special_pfn(old)) {
     page_remove_rmap(old);
+    free_swap_cache(old);
     if (!knob(K.MUTANT_COPY_LEAKS_REF)) put_page(old);
     put_page(old);
   }
@@ -292,16 +296,21 @@ export function wp_page_copy_install(mm: u32, page: u32, flags: u32, vma: u32, o
 function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
   if (knob(K.MUTANT_READ_EVENT) && !(flags & FAULT_FLAG_WRITE) && swp_bits_as_present(e) & _PAGE_UFFD_WP) return handle_userfault();
   const slot = swp_offset(e);
-  const f = swapin(slot);
+  const fresh = may_bypass_swap_cache(slot);
+  const f = fresh ? swapin_bypass(slot) : swapin(slot);
   if (f == NO_PAGE) return VM_FAULT_OOM;
+  if (fresh) at(P.SWAPIN_BYPASS);
   count(N.SWAPINS);
   let entry = VM_PAGE_PROT | pfn_bits(f);
   const kept = carried(C.SWAPIN, swp_bits_as_present(e));
+  const late = knob(K.SWAPIN_NEVER_BYPASSES);
   let pending = flags;
   let ret: u32 = 0;
   if (knob(K.REUSE_SWAPIN_PAGE_COUNT)) {
-    swap_free(slot);
-    if (flags & FAULT_FLAG_WRITE && page_count(f) == 2) try_to_free_swap(f);
+    if (!late) {
+      swap_free(slot);
+      if (should_try_to_free_swap(f, (flags & FAULT_FLAG_WRITE) != 0)) try_to_free_swap(f);
+    }
     const remembered = knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.SWAPIN, Column.EXCLUSIVE)) && pte_swp_exclusive(e);
     if (remembered || page_count(f) == 1) {
       at(P.SWAPIN_EXCLUSIVE);
@@ -341,6 +350,10 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
   at(P.SWAPIN);
   page_add_rmap(f);
   set_pte_at(mm, page, entry);
+  if (late) {
+    swap_free(slot);
+    if (should_try_to_free_swap(f, (pending & FAULT_FLAG_WRITE) != 0)) try_to_free_swap(f);
+  }
   const again = knob(K.SWAPIN_BC) ? FAULT_FLAG_WRITE | FAULT_FLAG_BREAK_COW : FAULT_FLAG_WRITE;
   if (pending & again) {
     at(P.SWAPIN_THEN_WP);

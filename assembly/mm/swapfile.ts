@@ -3,7 +3,8 @@ import {
   NR_MMS, NR_PAGES, NR_SLOTS, PG_ENTIRE, PG_MAPCOUNT, PG_SLOT, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, HPAGE_PMD_NR,
 } from './layout';
 import {
-  alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_swap, page_version, put_page,
+  alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_count, page_mapcount, page_swap,
+  page_version, put_page,
   SetPageAnonExclusive, set_page_dirty, set_page_version,
 } from './page';
 import {
@@ -87,6 +88,27 @@ export function swapin(slot: u32): u32 {
   set_page_version(f, swap_version(slot));
   add_to_swap_cache(f, slot);
   return f;
+}
+/** The slot's page read into a page of its own that the swap cache does not know. NO_PAGE = out of memory. */
+export function swapin_bypass(slot: u32): u32 {
+  const f = alloc_page();
+  if (f != NO_PAGE) set_page_version(f, swap_version(slot));
+  return f;
+}
+/** May do_swap_page leave the swap cache out? Only for a synchronous device and the last entry of a slot. */
+export function may_bypass_swap_cache(slot: u32): bool {
+  return knob(K.SWAP_SYNCHRONOUS) && !knob(K.SWAPIN_NEVER_BYPASSES) && swap_count(slot) == 1 &&
+    lookup_swap_cache(slot) == NO_PAGE;
+}
+/** v5.18: is the page to leave the swap cache once its entry is mapped? The fault has a reference of its own. */
+export function should_try_to_free_swap(f: u32, write: bool): bool {
+  if (knob(K.SWAPIN_NEVER_BYPASSES) && knob(K.SWAP_SYNCHRONOUS)) return true;
+  return write && page_count(f) == 2;
+}
+/** Nobody maps the page any more: if no entry needs it either, it leaves the swap cache. */
+// @ts-ignore: decorator
+@inline export function free_swap_cache(f: u32): void {
+  if (page_swap(f) && page_mapcount(f) == 0) try_to_free_swap(f);
 }
 /** page_mapcount + swap references, the ownership test until v5.8; for a THP the largest of its pages counts. */
 export function page_map_swapcount(f: u32): u32 {

@@ -3,7 +3,8 @@ import { UsageError, unknownName } from '../errors.js';
 import { type OpInfo, parseOpRow } from './optable.js';
 import type { KernelSpec } from './types.js';
 
-export type KnobKind = 'behaviour' | 'hunk' | 'cell' | 'mutant';
+/** 'environment': no kernel turns it on or off, the machine does. */
+export type KnobKind = 'behaviour' | 'hunk' | 'cell' | 'mutant' | 'environment';
 
 export interface KnobInfo {
   readonly id: number;

@@ -23,12 +23,15 @@ const REPAIRED = 'repaired';
 const REFUSALS: readonly number[] = [RESULT.SKIP, RESULT.FAULT, RESULT.NOMEM, RESULT.REFUSED, RESULT.LIVELOCK];
 const NOT_RUN = 0xff;
 
-/** Flips worth trying: no mutant is turned on. Steps towards the newest kernel come first, hunks before the others. */
+/**
+ * Flips worth trying: no mutant is turned on, the machine stays as it is. Steps towards the newest kernel come first,
+ * hunks before the others.
+ */
 function candidates(catalogue: Catalogue, vector: KnobVector): (Flip & { readonly forward: boolean })[] {
   const goal = catalogue.kernel(REPAIRED).vector;
   const flips = catalogue.knobs
     .map((knob) => ({ knob, on: !knobOn(vector, knob.id), forward: knobOn(vector, knob.id) !== knobOn(goal, knob.id) }))
-    .filter(({ knob, on }) => knob.kind !== 'mutant' || !on);
+    .filter(({ knob, on }) => knob.kind !== 'environment' && (knob.kind !== 'mutant' || !on));
   const rank = ({ knob, forward }: (typeof flips)[number]) => (forward ? 0 : 2) + (knob.kind === 'hunk' ? 0 : 1);
   return flips.sort((a, b) => rank(a) - rank(b) || a.knob.id - b.knob.id);
 }
