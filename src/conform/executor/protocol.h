@@ -109,7 +109,10 @@ struct outcome {
   uint32_t value;  /* token read; of read, hread and a read through a handle of one op */
 } __attribute__((packed));
 
-/* One op: this, then events, outcomes (the op's own first unless it sleeps, then woken ones in order), then cells. */
+/*
+ * One op: this, then events, outcomes (the op's own first unless it sleeps, then woken ones in order), cells, raw cells.
+ * All eight cells of an mm that was not alive after the last op (or before the first) follow.
+ */
 struct op_record {
   uint8_t result;
   uint8_t events;
@@ -136,6 +139,7 @@ enum cell_flag {
   CELL_KNOWS_PAGE = 1 << 12, /* mapcount and the kpageflags bits above are valid */
   CELL_KNOWS_SCAN = 1 << 13, /* the PAGEMAP_SCAN bits above are valid */
   CELL_KNOWS_VALUE = 1 << 14,
+  CELL_MARKER = 1 << 15, /* with CELL_SWAP: a marker, not a page in a swap area */
 };
 
 struct cell {
