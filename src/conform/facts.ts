@@ -12,7 +12,7 @@
 import type { OpInfo } from '../engine/optable.js';
 import { decodeOp, MM_NAMES, PAGE_NAMES, RESULT, RESULT_NAMES } from '../engine/opword.js';
 import { parseProgram } from '../text/parse.js';
-import type { Run } from './observed.js';
+import type { Cell, Run } from './observed.js';
 
 /** `op` and `sleeper` are indices of ops; `value` is a token (index + 1 of the op that wrote it, 0 = zeroes). */
 export type Fact =
@@ -29,7 +29,29 @@ export type Fact =
       readonly mm: number;
       readonly page: number;
       readonly set: boolean;
+    }
+  | { readonly kind: 'faults'; readonly op: number; readonly count: number }
+  /** What the entry refers to after the op; a marker counts as swapped. */
+  | { readonly kind: 'entry'; readonly op: number; readonly mm: number; readonly page: number; readonly is: Entry }
+  | {
+      readonly kind: 'content';
+      readonly op: number;
+      readonly mm: number;
+      readonly page: number;
+      readonly value: number;
+    }
+  /** Is another page frame behind it than before the op? */
+  | { readonly kind: 'moved'; readonly op: number; readonly mm: number; readonly page: number; readonly moved: boolean }
+  /** Is one frame behind both pages? */
+  | {
+      readonly kind: 'shared';
+      readonly op: number;
+      readonly mm: number;
+      readonly page: number;
+      readonly with: { readonly mm: number; readonly page: number };
+      readonly same: boolean;
     };
+export type Entry = 'none' | 'present' | 'swapped';
 
 export interface Trial {
   readonly words: Uint32Array;
@@ -159,7 +181,44 @@ function look(fact: Fact, run: Run): string | undefined {
       const set = fact.bit === 'uffd-wp' ? cell?.uffdWp : cell?.softDirty;
       return set === undefined ? undefined : set === fact.set ? '' : `it is ${set ? 'set' : 'clear'}`;
     }
+    default:
+      return lookAtPage(fact, run);
   }
+}
+
+/** As `look`, of facts that no text states: claims out of a comparison. */
+function lookAtPage(fact: Exclude<Fact, { kind: Written }>, run: Run): string | undefined {
+  if (fact.kind === 'faults') {
+    const faults = run.ops.flatMap(({ outcomes }) => outcomes).find(({ op }) => op === fact.op)?.faults;
+    return faults === undefined ? undefined : faults === fact.count ? '' : `it took ${faults}`;
+  }
+  const cell = run.ops[fact.op]!.cells[fact.mm]?.[fact.page];
+  if (!cell) return undefined;
+  switch (fact.kind) {
+    case 'entry': {
+      const is = entryOf(cell);
+      return is === fact.is ? '' : `it is ${is}`;
+    }
+    case 'content':
+      if (cell.value === undefined) return undefined;
+      return cell.value === fact.value ? '' : `it has ${valueText(cell.value)}`;
+    case 'moved': {
+      const before = run.ops[fact.op - 1]?.cells[fact.mm]?.[fact.page]?.frame;
+      if (cell.frame === undefined || before === undefined) return undefined;
+      return (cell.frame !== before) === fact.moved ? '' : fact.moved ? 'it stayed' : 'it moved';
+    }
+    case 'shared': {
+      const other = run.ops[fact.op]!.cells[fact.with.mm]?.[fact.with.page];
+      if (cell.frame === undefined || other?.frame === undefined) return undefined;
+      return (cell.frame === other.frame) === fact.same ? '' : fact.same ? 'they differ' : 'it is one page';
+    }
+  }
+}
+type Written = 'shows' | 'ends' | 'sleeps' | 'silent' | 'wakes' | 'asleep' | 'bit';
+
+/** What a cell refers to, as pagemap tells it. */
+export function entryOf({ kind }: Cell): Entry {
+  return kind === 'marker' || kind === 'swap' ? 'swapped' : kind;
 }
 
 function valueText(value: number): string {
@@ -183,6 +242,20 @@ export function factText(fact: Fact): string {
     case 'asleep':
       return `the thread of op ${fact.sleeper + 1} sleeps after ${op}`;
     case 'bit':
-      return `${fact.bit} of ${MM_NAMES[fact.mm]} p${fact.page} is ${fact.set ? 'set' : 'clear'} after ${op}`;
+      return `${fact.bit} of ${pageText(fact)} is ${fact.set ? 'set' : 'clear'} after ${op}`;
+    case 'faults':
+      return `${op} takes ${fact.count === 1 ? '1 fault' : `${fact.count} faults`}`;
+    case 'entry':
+      return `${pageText(fact)} is ${fact.is === 'none' ? 'not populated' : fact.is} after ${op}`;
+    case 'content':
+      return `${pageText(fact)} holds ${valueText(fact.value)} after ${op}`;
+    case 'moved':
+      return `${op} ${fact.moved ? 'puts another page behind' : 'leaves the page of'} ${pageText(fact)}`;
+    case 'shared':
+      return `${pageText(fact)} and ${pageText(fact.with)} are ${fact.same ? 'one page' : 'two pages'} after ${op}`;
   }
+}
+
+function pageText({ mm, page }: { readonly mm: number; readonly page: number }): string {
+  return `${MM_NAMES[mm]} p${page}`;
 }

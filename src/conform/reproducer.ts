@@ -1,0 +1,77 @@
+// A claim about a kernel as one C program: plain processes perform the ops, and it says whether the facts hold.
+import { readFileSync } from 'node:fs';
+import type { OpInfo } from '../engine/optable.js';
+import { handleNames, printOp } from '../text/print.js';
+import { factText } from './facts.js';
+import { type Claim, Steps } from './reproducer-steps.js';
+
+export { type Claim, Inexpressible } from './reproducer-steps.js';
+
+const SOURCES = new URL('../../../src/conform/reproducer/', import.meta.url);
+
+/**
+ * The C source: libc and kernel headers only, clean under -Wall -Wextra -Werror. It exits with 0 if the facts hold, 1 if
+ * one is broken, 4 if it cannot be tried on that machine. Throws Inexpressible.
+ */
+export function reproducer(claim: Claim, ops: readonly OpInfo[]): string {
+  const steps = new Steps(claim, ops);
+  const body = steps.body();
+  const source = (name: string) => pick(readFileSync(new URL(name, SOURCES), 'utf8'), steps.uses).trim();
+  const stride = claim.layout === 'pmd' ? '(512 * 1024L)' : '4096L';
+  const parts = [
+    header(claim, ops),
+    source('common.c').replace('\n\nenum {', `\n\n${defines(stride, steps.mayFail)}\n\nenum {`),
+    source('victim.c'),
+    ...(steps.uses.has('SPLICE') || steps.uses.has('IO_URING') ? ['static void open_handles(void);'] : []),
+    source('controller.c'),
+    ...(steps.uses.has('UFFD') ? [source('uffd.c')] : []),
+    ...(steps.uses.has('SPLICE') || steps.uses.has('IO_URING') ? [source('handles.c')] : []),
+    ...(steps.uses.has('PAGEMAP') ? [source('pagemap.c')] : []),
+    `int main(void) {\n${body.map((line) => `  ${line}`).join('\n')}\n}`,
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
+
+function defines(stride: string, mayFail: bigint): string {
+  const lines = [
+    '/* Distance of the pages of the program; all 4 KiB pages in between are touched, the last one speaks for them. */',
+    `#define PAGE_STRIDE ${stride}`,
+    '/* Ops that may fail, bit = index: their end is claimed, or there may be nothing to do. */',
+    `#define MAY_FAIL 0x${mayFail.toString(16)}ULL`,
+  ];
+  return lines.join('\n');
+}
+
+function header({ words, layout, facts, about = [] }: Claim, ops: readonly OpInfo[]): string {
+  const name = handleNames(words, ops);
+  const lines = [
+    ...about,
+    ...(about.length > 0 ? [''] : []),
+    layout === 'pmd' ? 'The program (a page is 512 KiB: p0..p3 are one huge page):' : 'The program (a page is 4 KiB):',
+    ...Array.from(words, (word, k) => `${String(k + 1).padStart(4)}  ${printOp(word, ops, name)}`),
+    'The claim:',
+    ...facts.map((fact) => `      ${factText(fact)}`),
+    '',
+    '  cc -O2 -Wall -o reproducer reproducer.c -pthread && ./reproducer',
+    'Exit code: 0 it holds, 1 it is broken, 4 it cannot be tried here.',
+  ];
+  return ['/*', ...lines.map((line) => ` * ${line.replaceAll('*/', '* /')}`.trimEnd()), ' */'].join('\n');
+}
+
+/** Keeps the lines whose `#if USES_...` holds, and drops those lines themselves. */
+function pick(text: string, uses: ReadonlySet<string>): string {
+  const kept: string[] = [];
+  /** Of the enclosing conditions: does this one hold? Undefined = the compiler's own. */
+  const open: (boolean | undefined)[] = [];
+  for (const line of text.split('\n')) {
+    const [, asked] = /^#if (USES_\w+(?: \|\| USES_\w+)*)$/.exec(line) ?? [];
+    if (asked !== undefined) open.push(asked.split(' || ').some((name) => uses.has(name.slice('USES_'.length))));
+    else if (/^#if/.test(line)) open.push(undefined);
+    const holds = open.at(-1);
+    if (line === '#else' && holds !== undefined) open[open.length - 1] = !holds;
+    const own = asked !== undefined || (holds !== undefined && (line === '#else' || line === '#endif'));
+    if (!own && !open.includes(false)) kept.push(line);
+    if (line === '#endif') open.pop();
+  }
+  return kept.join('\n').replaceAll(/\n{3,}/g, '\n\n');
+}
