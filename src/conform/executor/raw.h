@@ -17,7 +17,8 @@ int raw_open(char *why, size_t n);
 /*
  * What the page tables of a process hold for eight addresses. 0, or -1 with errno: ESRCH if no such process has an mm.
  * `pid` is that of the initial pid namespace. Zero pages count nobody: their refs and mapcount mean nothing.
- * For a large folio refs, pins and mapcount are the folio's, its mapcount the number of entries that map any part.
+ * Since 6.6 an entry that is made read-only keeps its dirty bit at bit 58.
+ * For a large folio refs, pins and mapcount are the folio's, and mapcount the number of entries that map any part of it.
  */
 int raw_read(pid_t pid, const uint64_t addresses[NR_PAGES], struct raw_cell out[NR_PAGES]);
 

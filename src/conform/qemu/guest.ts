@@ -2,15 +2,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { cacheDirectory } from '../build.js';
 import { buildInitramfs, WIRE } from './initramfs.js';
-import { defaultCache, fetchKernel, type GuestKernel } from './kernel.js';
+import { fetchKernel, type GuestKernel } from './kernel.js';
 import { GuestError, missing, runTool } from './tools.js';
 import { guestVersion } from './versions.js';
 
 export interface GuestOptions {
   /** Path of the executor, a static program. */
   readonly executor: string;
-  /** Where kernels are kept; otherwise $XDG_CACHE_HOME/breakcow or ~/.cache/breakcow. */
+  /** Where kernels are kept; otherwise cacheDirectory(). */
   readonly cacheDir?: string;
   /** Told in words what is being done, as it may take a while the first time. */
   readonly onProgress?: (what: string) => void;
@@ -60,7 +61,7 @@ export async function prepareGuest(version: string, options: GuestOptions): Prom
     throw new GuestError(`guests need Linux on x86-64, for which the executor is built: this is ${process.arch}`);
   const emulator = (await runTool(QEMU, ['--version'])).split('\n', 1)[0]!.replace(/^QEMU emulator version /, 'QEMU ');
   await runTool('setpriv', ['--version']);
-  const kernel = await fetchKernel(wanted, options.cacheDir ?? defaultCache(), options.onProgress ?? (() => {}));
+  const kernel = await fetchKernel(wanted, options.cacheDir ?? cacheDirectory(), options.onProgress ?? (() => {}));
   const initrd = await buildInitramfs(kernel, await readFile(options.executor));
   const [image] = kernel.packages;
   return {

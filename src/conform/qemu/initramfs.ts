@@ -1,6 +1,6 @@
 // The first and only file system of a guest: busybox, the modules, the executor and a script that starts it.
 import { createHash } from 'node:crypto';
-import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type CpioEntry, writeCpio } from './cpio.js';
@@ -9,8 +9,9 @@ import type { GuestKernel } from './kernel.js';
 /** Name of the wire to the executor, as the guest's kernel knows it. */
 export const WIRE = 'breakcow';
 /** What the guest's console says before the executor starts. */
-export const READY = 'breakcow: executor starts';
+const READY = 'breakcow: executor starts';
 
+const KEEP_MS = 24 * 3600 * 1000;
 const APPLETS = ['cat', 'grep', 'insmod', 'mkdir', 'mkswap', 'modprobe', 'mount', 'poweroff', 'sh', 'sleep', 'usleep'];
 
 /**
@@ -49,7 +50,7 @@ poweroff -f
 
 /**
  * File name of the packed file system for this kernel and executor; it is built if the cache does not have it.
- * Older ones of the same kernel go.
+ * Those of executors that nobody has used for a day go.
  */
 export async function buildInitramfs(kernel: GuestKernel, executor: Uint8Array): Promise<string> {
   const script = initScript(kernel.modules);
@@ -57,7 +58,11 @@ export async function buildInitramfs(kernel: GuestKernel, executor: Uint8Array):
   const name = `initrd-${hash}.gz`;
   const path = join(kernel.folder, name);
   const present = await readdir(kernel.folder);
-  if (present.includes(name)) return path;
+  if (present.includes(name)) {
+    const now = new Date();
+    await utimes(path, now, now);
+    return path;
+  }
   const entries: CpioEntry[] = ['bin', 'dev', 'modules', 'proc', 'sys', 'tmp'].map((folder) => ({
     path: folder,
     kind: 'directory',
@@ -73,7 +78,10 @@ export async function buildInitramfs(kernel: GuestKernel, executor: Uint8Array):
   const temporary = `${path}.${process.pid}`;
   await writeFile(temporary, gzipSync(writeCpio(entries), { level: 1 }));
   await rename(temporary, path);
-  for (const old of present.filter((one) => /^initrd-[0-9a-f]+\.gz$/.test(one)))
-    await rm(join(kernel.folder, old), { force: true });
+  for (const other of present.filter((one) => /^initrd-[0-9a-f]+\.gz$/.test(one))) {
+    const old = join(kernel.folder, other);
+    const { mtimeMs } = await stat(old);
+    if (Date.now() - mtimeMs > KEEP_MS) await rm(old, { force: true });
+  }
   return path;
 }

@@ -1,6 +1,5 @@
 // A guest's kernel: fetched once, kept in the cache folder with the modules and the busybox that go with it.
 import { copyFile, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { AptSuite, debianSites, type Package } from './apt.js';
 import { collectModules } from './modules.js';
@@ -25,11 +24,6 @@ export interface GuestKernel {
   /** In the order in which they are loaded; files of `folder`. */
   readonly modules: readonly string[];
   readonly folder: string;
-}
-
-/** $XDG_CACHE_HOME/breakcow, or ~/.cache/breakcow. */
-export function defaultCache(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'breakcow');
 }
 
 /** The kernel of a version, from the cache or else from Debian. Rejects with GuestError if it cannot be had. */

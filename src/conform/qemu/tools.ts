@@ -22,7 +22,7 @@ export interface ToolOptions {
 
 const MAX_OUTPUT = 64 << 20;
 
-/** Standard output of a program. Rejects with GuestError if it is missing or fails; the last lines it wrote say why. */
+/** Standard output of a program. Rejects with GuestError if it is missing or fails; what it wrote says why. */
 export async function runTool(name: string, args: readonly string[], options: ToolOptions = {}): Promise<string> {
   return (await runToolForBytes(name, args, options)).toString('utf8');
 }
@@ -42,8 +42,8 @@ function complaint(name: string, error: Error & { code?: unknown }, stderr: stri
   if (error.code === 'ENOENT') return missing(name);
   const said = stderr.split('\n').filter((line) => line.trim() !== '');
   const errors = said.filter((line) => line.startsWith('E:'));
-  const words = (errors.length > 0 ? errors : said).slice(-2).join(' ').trim();
-  return `${name.replace(/^.*\//, '')}: ${words || error.message}`;
+  const words = errors[0]?.slice(2).trim() ?? said.at(-1)?.trim();
+  return `${name.replace(/^.*\//, '')}: ${words ?? error.message}`;
 }
 
 /** "X is not installed: what to do". */
