@@ -12,6 +12,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/swap.h>
+#include <sys/sysinfo.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -212,7 +213,10 @@ void settings_apply(void) {
 }
 
 int swap_cycle(void) {
+  struct sysinfo info;
   if (!swap_on) return 0;
+  /* Costs milliseconds; it changes nothing while no slot is in use. */
+  if (sysinfo(&info) == 0 && info.freeswap == info.totalswap) return 0;
   if (swapoff(swap_device)) return -errno;
   return switch_on() ? -errno : 0;
 }
