@@ -1,26 +1,11 @@
 // The kernel's own COW, GUP and uffd-wp selftests as programs: run anywhere, told as a table `case x kernel`.
 import type { OpInfo } from '../engine/optable.js';
 import { judge, parseTrial, type Trial } from './facts.js';
-import type { Backend, PageLayout } from './observed.js';
+import type { Backend } from './observed.js';
+import type { SelftestCase } from './selftests-case.js';
 import { COW_CASES } from './selftests-cow.js';
+import { whyNot } from './selftests-needs.js';
 import { UFFD_CASES } from './selftests-uffd.js';
-
-/** Kernels on which cases were run by other means than this project's. */
-export const MEASURED_KERNELS = ['5.10', '6.1', '6.12', '6.18', '7.2'] as const;
-export type MeasuredKernel = (typeof MEASURED_KERNELS)[number];
-export type Measured = Readonly<Partial<Record<MeasuredKernel, 'pass' | 'fail'>>>;
-
-export interface SelftestCase {
-  /** File of tools/testing/selftests/mm that it restates, or 'uffd-wp'. */
-  readonly group: string;
-  readonly name: string;
-  /** The memory it is run on: base, THP, swapped ... Unique among the cases of one name. */
-  readonly kind: string;
-  readonly layout: PageLayout;
-  /** The program with the facts that must hold (see facts.ts). */
-  readonly text: string;
-  readonly measured: Measured;
-}
 
 export const SELFTESTS: readonly SelftestCase[] = [...COW_CASES, ...UFFD_CASES];
 
@@ -44,14 +29,10 @@ export function trialOf(selftest: SelftestCase, ops: readonly OpInfo[]): Trial {
   return parseTrial(selftest.text, ops);
 }
 
-/**
- * Runs the cases (default all) on `backend`; results in their order. `sendable` says why a program cannot be expressed
- * there, if so: its case is n.a. Rejects as the backend does.
- */
+/** Runs the cases (default all) on `backend`; results in their order. Rejects as the backend does. */
 export async function runSelftests(
   backend: Backend,
   ops: readonly OpInfo[],
-  sendable: (words: Uint32Array, layout: PageLayout) => string | undefined = () => undefined,
   cases: readonly SelftestCase[] = SELFTESTS,
 ): Promise<CaseResult[]> {
   const results = new Map<SelftestCase, CaseResult>();
@@ -59,7 +40,7 @@ export async function runSelftests(
     const due: { selftest: SelftestCase; trial: Trial }[] = [];
     for (const selftest of cases.filter((one) => one.layout === layout)) {
       const trial = trialOf(selftest, ops);
-      const reason = sendable(trial.words, layout);
+      const reason = whyNot(backend, trial.words, layout, ops);
       if (reason === undefined) due.push({ selftest, trial });
       else results.set(selftest, { selftest, verdict: 'n.a.', reason });
     }
@@ -121,7 +102,11 @@ function details({ release, results }: Column): string[] {
     entry.kinds.push(selftest.kind);
     failed.set(selftest.name, entry);
   }
-  for (const [name, { kinds, reason }] of failed) lines.push(`  ${name}: fails on ${kinds.join(', ')} (${reason})`);
+  for (const [name, { kinds, reason }] of failed) {
+    const all = results.filter(({ selftest, verdict }) => selftest.name === name && verdict !== 'n.a.').length;
+    const where = kinds.length === all && all > 2 ? `all ${all} kinds` : kinds.join(', ');
+    lines.push(`  ${name}: fails on ${where} (${reason})`);
+  }
   for (const [reason, cases] of idle) lines.push(`  not applicable (${cases}): ${reason}`);
   return lines;
 }
