@@ -1,6 +1,20 @@
 // copy_page_range in every era: what the child shares, what it gets copied at once, what becomes of uffd-wp.
 import { releases, rows } from './rows.js';
-import { ALL, before, FRESH, MARKER, NO_MEMORY, OUT, PINNED, THP, THP_WPED, WPED, WPED_OUT, ZERO } from './states.js';
+import {
+  ALL,
+  before,
+  beforeFix,
+  FRESH,
+  MARKER,
+  NO_MEMORY,
+  OUT,
+  PINNED,
+  THP,
+  THP_WPED,
+  WPED,
+  WPED_OUT,
+  ZERO,
+} from './states.js';
 
 rows('copy_page_range', [
   {
@@ -31,7 +45,7 @@ rows('copy_page_range', [
   { row: 'none: none', on: ALL, given: 'mmap A p0', when: 'fork A->B', leaf: { B0: 'none' } },
   {
     row: 'U before v5.14: kept, the parent is registered and the child is not',
-    on: before('v5.14'),
+    on: beforeFix('v5.14'),
     given: WPED,
     when: 'fork A->B',
     leaf: { A0: 'P D A U SD', B0: 'P D U SD' },
@@ -59,7 +73,7 @@ rows('copy_page_range', [
   },
   {
     row: 'swap entry, U, before v5.14: kept',
-    on: before('v5.14'),
+    on: beforeFix('v5.14'),
     given: WPED_OUT,
     when: 'fork A->B',
     leaf: { A0: 'swap U SD', B0: 'swap U SD' },
@@ -129,7 +143,7 @@ rows('fork and pins', [
   },
   {
     row: 'early copy loses U for a registered child before v5.14',
-    on: releases('v5.9', 'v5.12'),
+    on: ['v5.9', 'v5.12'],
     given: `${PINNED}; uffd_reg A p0 EVENT_FORK; wp A p0`,
     when: 'fork A->B',
     leaf: { A0: 'P D A U SD', B0: 'P W D A SD' },

@@ -1,6 +1,6 @@
 // v5.9 to v5.18 (eras 2.5, 2.6): reuse by page_count, its PMD and swap twins that followed later, and what protects pins.
 import { releases, rows } from './rows.js';
-import { ALL, before, FRESH, NEVER_BYPASSES, PINNED, SHARED, SHARED_WPED, THP_SHARED } from './states.js';
+import { ALL, before, beforeFix, FRESH, NEVER_BYPASSES, PINNED, SHARED, SHARED_WPED, THP_SHARED } from './states.js';
 
 const COUNT = ['pin-bc', ...releases('v5.9', 'v5.14')];
 const V518 = ['v5.18'];
@@ -164,7 +164,7 @@ rows('v5.18: the bridge', [
 rows('reclaim, clear_refs and NUMA hints meet pins', [
   {
     row: 'reclaim takes a pinned page',
-    on: before('v5.12'),
+    on: beforeFix('v5.12'),
     given: PINNED,
     when: 'pageout A p0',
     leaf: { A0: 'swap SD' },
@@ -180,7 +180,7 @@ rows('reclaim, clear_refs and NUMA hints meet pins', [
   },
   {
     row: 'clear_refs write-protects a pinned page',
-    on: before('v5.12'),
+    on: beforeFix('v5.12'),
     given: PINNED,
     when: 'clear_refs A',
     leaf: { A0: 'P D A' },
@@ -201,7 +201,7 @@ rows('reclaim, clear_refs and NUMA hints meet pins', [
   },
   {
     row: 'clear_refs does not flush: a store through the old translation needs no fault and sets no SD',
-    on: before('v5.12'),
+    on: beforeFix('v5.12'),
     given: `${FRESH}; clear_refs A`,
     when: 'write A p0',
     leaf: { A0: 'P D A' },

@@ -34,6 +34,8 @@ export const ALL: readonly string[] = engine.catalogue.kernels.map(({ name }) =>
 export const AE: readonly string[] = releases('v5.19');
 /** Every kernel that is not `release` or newer. */
 export const before = (release: string) => ALL.filter((kernel) => !releases(release).includes(kernel));
+/** The same without v5.10, whose long-term branch has the fixes of `release`. */
+export const beforeFix = (release: string) => before(release).filter((kernel) => kernel !== 'v5.10');
 export const BEFORE_AE = before('v5.19');
 /** Kernels whose swap-in always goes through the swap cache and frees the slot after the page is mapped. */
 export const NEVER_BYPASSES: readonly string[] = releases('v7.2');

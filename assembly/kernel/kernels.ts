@@ -14,17 +14,18 @@ export namespace Kernel {
   export const DONT_COW: u32 = 7;
   export const PIN_BC: u32 = 8;
   export const V5_9: u32 = 9;
-  export const V5_12: u32 = 10;
-  export const V5_14: u32 = 11;
-  export const V5_18: u32 = 12;
-  export const V5_19: u32 = 13;
-  export const V6_1: u32 = 14;
-  export const V6_7: u32 = 15;
-  export const V6_12: u32 = 16;
-  export const V6_18: u32 = 17;
-  export const V7_2: u32 = 18;
-  export const REPAIRED: u32 = 19;
-  export const COUNT: u32 = 20;
+  export const V5_10: u32 = 10;
+  export const V5_12: u32 = 11;
+  export const V5_14: u32 = 12;
+  export const V5_18: u32 = 13;
+  export const V5_19: u32 = 14;
+  export const V6_1: u32 = 15;
+  export const V6_7: u32 = 16;
+  export const V6_12: u32 = 17;
+  export const V6_18: u32 = 18;
+  export const V7_2: u32 = 19;
+  export const REPAIRED: u32 = 20;
+  export const COUNT: u32 = 21;
 }
 
 function set(id: u32, on: bool): void {
@@ -130,6 +131,15 @@ export function kernelVector(id: u32): bool {
       on(K.FORK_EARLY_COPY);
       on(K.FORK_SPLITS_PINNED_PMD);
       return true;
+    case Kernel.V5_10:
+      // The LTS as it ends: its fixes of pinned pages, of clear_refs and of fork are backports.
+      kernelVector(Kernel.V5_9);
+      on(K.CLEAR_REFS_SKIPS_PINNED);
+      on(K.CLEAR_REFS_FLUSHES);
+      on(K.RECLAIM_SKIPS_PINNED);
+      on(K.FORK_WP_BY_CHILD);
+      on(cell(C.EARLY_COPY, Column.UFFD_WP));
+      return true;
     case Kernel.V5_12:
       kernelVector(Kernel.V5_9);
       on(K.CLEAR_REFS_SKIPS_PINNED);
@@ -217,6 +227,7 @@ export function kernelRow(id: u32): string {
     case Kernel.DONT_COW: return "dont-cow\tbreak-cow-v3-followup\tLinus Torvalds, 10 Aug 2020 (discussed only)\tThe inverse flag: break by default, DONT_COW opts out.";
     case Kernel.PIN_BC: return "pin-bc\tv5.9\tPeter Xu, 15 Sep 2020\tEnforced COW for FOLL_PIN only, on v5.9-rc before fork's early copy.";
     case Kernel.V5_9: return "v5.9\tv5.7\trelease, Oct 2020\tReuse by page_count (09854ba94c6a), enforced COW reverted, fork copies pinned pages early.";
+    case Kernel.V5_10: return "v5.10\tv5.9\trelease (LTS, 5.10.262 measured)\tAs the long-term branch ends: leaves pinned pages alone and decides on uffd-wp at fork like v5.12 and v5.14.";
     case Kernel.V5_12: return "v5.12\tv5.9\trelease, Apr 2021\tclear_refs and reclaim leave pinned pages alone.";
     case Kernel.V5_14: return "v5.14\tv5.12\trelease, Aug 2021\tfork decides on uffd-wp by the child's VMA.";
     case Kernel.V5_18: return "v5.18\tv5.14\trelease, May 2022\tReuse discounts the swap cache; the PMD and swap-in twins follow page_count.";
