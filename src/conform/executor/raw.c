@@ -8,7 +8,8 @@
 #include "kcore.h"
 #include "kpage.h"
 
-enum { PAGE_SHIFT = 12, PMD_SHIFT = 21, PUD_SHIFT = 30, P4D_SHIFT = 39, TABLE_ENTRIES = 512, TABLE_MASK = 511 };
+enum { PAGE_SHIFT = 12, PMD_SHIFT = 21, P4D_SHIFT = 39, P5D_SHIFT = 48 };
+enum { TABLE_SHIFT = 9, TABLE_ENTRIES = 512, TABLE_MASK = 511 };
 enum { MAX_TASKS = 1 << 16, NR_KNOWN = 64 };
 
 #define ENTRY_PRESENT (1ull << 0)
@@ -21,6 +22,7 @@ static struct {
 } at;
 
 static uint64_t init_task, page_offset;
+static int top_shift;
 
 /* Where the page tables of the processes lie that were asked for. */
 static struct {
@@ -28,6 +30,7 @@ static struct {
   uint64_t pgd;
 } known[NR_KNOWN];
 
+/* The flag is there only if the kernel uses it. */
 static int five_levels(void) {
   char line[8192];
   int found = 0;
@@ -53,11 +56,8 @@ int raw_open(char *why, size_t n) {
   struct btf btf;
   if (kcore_open(why, n) || kernel_symbols(names, symbols, 3, why, n))
     return -1;
-  if (five_levels()) {
-    snprintf(why, n, "page tables of five levels are not read: boot with no5lvl");
-    return -1;
-  }
   init_task = symbols[0];
+  top_shift = five_levels() ? P5D_SHIFT : P4D_SHIFT;
   if (kcore_read(symbols[1], &page_offset, 8) || kcore_read(symbols[2], &vmemmap, 8)) {
     snprintf(why, n, "/proc/kcore: %s", strerror(errno));
     return -1;
@@ -117,7 +117,7 @@ void raw_forget(pid_t pid) {
 
 /* The PMD entry of an address, 0 if there is none. Tables come and go with mappings, so nothing of this is kept. */
 static int walk_to_pmd(uint64_t table, uint64_t address, uint64_t *entry) {
-  for (int shift = P4D_SHIFT;; shift -= PUD_SHIFT - PMD_SHIFT) {
+  for (int shift = top_shift;; shift -= TABLE_SHIFT) {
     if (kcore_read(table + 8 * (address >> shift & TABLE_MASK), entry, 8))
       return -1;
     if (shift == PMD_SHIFT)
