@@ -9,7 +9,7 @@ import { Executor } from '../src/conform/executor.js';
 import type { RawCell, Run } from '../src/conform/observed.js';
 import { debianSites, parseSites } from '../src/conform/qemu/apt.js';
 import { writeCpio } from '../src/conform/qemu/cpio.js';
-import { type Guest, openGuest, prepareGuest } from '../src/conform/qemu/guest.js';
+import { type Guest, lastWords, openGuest, prepareGuest } from '../src/conform/qemu/guest.js';
 import { collectModules, moduleDepends } from '../src/conform/qemu/modules.js';
 import { GuestError, missing } from '../src/conform/qemu/tools.js';
 import { GUEST_VERSIONS, guestVersion } from '../src/conform/qemu/versions.js';
@@ -97,6 +97,16 @@ describe('guest versions', () => {
 
   it('a missing program is named with its cure', () => {
     assert.equal(missing('qemu-system-x86_64'), 'qemu-system-x86_64 is not installed: apt-get install qemu-system-x86');
+  });
+});
+
+describe('last words', () => {
+  it('are the last lines, or what a dying kernel says first', () => {
+    const numbers = Array.from({ length: 40 }, (_, i) => `line ${i}`);
+    assert.deepEqual(lastWords(numbers.join('\r\n')).split('\n'), numbers.slice(-12));
+    const died = [...numbers, '[ 1.2] BUG: unable to handle page fault', '', ...numbers, 'Kernel panic - not syncing'];
+    assert.deepEqual(lastWords(died.join('\n')).split('\n').slice(0, 2), [died[40], 'line 0']);
+    assert.equal(lastWords('\x1bc\n'), 'c');
   });
 });
 

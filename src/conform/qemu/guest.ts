@@ -36,14 +36,14 @@ export interface Guest {
   readonly child: ChildProcess;
   readonly release: string;
   readonly describe: string;
-  /** The last lines of standard error, to explain a guest that died. */
+  /** What standard error says of the end of a guest that died, a few lines. */
   lastWords(): string;
 }
 
 const QEMU = 'qemu-system-x86_64';
 /** Below 512 MiB Linux switches huge pages off. Only what is touched is taken of the machine. */
 const MEMORY = '768';
-/** cx16: QEMU 7.2 gets cmpxchg16b wrong, and 6.12 dies of it at random. la57: the page tables are read as four levels. */
+/** cx16: QEMU 7.2 gets cmpxchg16b wrong, and 6.12 dies of it at random. la57: as most machines have it. */
 const CPU = 'max,la57=off,cx16=off';
 const BOOT =
   'console=ttyS0 quiet panic=-1 nokaslr mitigations=off transparent_hugepage=madvise random.trust_cpu=on ' +
@@ -97,7 +97,7 @@ export function startGuest(prepared: PreparedGuest): Guest {
     process.removeListener('exit', kill);
     said = error.code === 'ENOENT' ? missing('setpriv') : error.message;
   });
-  return { child, release: prepared.release, describe: prepared.describe, lastWords: () => tail(said) };
+  return { child, release: prepared.release, describe: prepared.describe, lastWords: () => lastWords(said) };
 }
 
 /** Prepares and starts a guest of that version. */
@@ -105,12 +105,16 @@ export async function openGuest(version: string, options: GuestOptions): Promise
   return startGuest(await prepareGuest(version, options));
 }
 
-/** Last lines that say something, without control characters of the firmware. */
-function tail(text: string): string {
+/** What a kernel says when it is at its end; what follows explains it. */
+const END = /Kernel panic|BUG: |Oops: |general protection fault/;
+
+/** The lines from a kernel's complaint on, else the last ones; without control characters of the firmware. */
+export function lastWords(text: string): string {
   const printable = text.replace(/[^\n\x20-\x7e]/g, '');
-  const lines = printable.split('\n').map((line) => line.trim());
-  return lines
-    .filter((line) => line !== '')
-    .slice(-LAST_LINES)
-    .join('\n');
+  const lines = printable
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const end = lines.findIndex((line) => END.test(line));
+  return (end < 0 ? lines.slice(-LAST_LINES) : lines.slice(end, end + LAST_LINES)).join('\n');
 }
