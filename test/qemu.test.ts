@@ -162,12 +162,14 @@ async function unavailable(): Promise<string | false> {
 const noGuest = await unavailable();
 const BOOT_MS = 60_000;
 
-describe('a guest of Linux 6.1', { skip: noGuest }, () => {
+describe('a guest of Linux 6.1', () => {
+  const needs = { skip: noGuest };
   const { ops } = loadEngine().catalogue;
   let guest: Guest;
   let executor: Executor;
 
   before(async () => {
+    if (noGuest) return;
     guest = await openGuest('6.1', { executor: buildExecutor() });
     executor = await Executor.open(guest.child, { observe: 'raw', silenceMs: BOOT_MS, helloMs: BOOT_MS });
   });
@@ -199,7 +201,7 @@ describe('a guest of Linux 6.1', { skip: noGuest }, () => {
       assert.ok(executor.can.has(capability), `${capability} is missing: ${executor.missing.join('; ')}`);
   });
 
-  it('write, fork, write: the entry may be written, then may not, then may', async () => {
+  it('write, fork, write: the entry may be written, then may not, then may', needs, async () => {
     const seen = await run('mmap A p0; write A p0; fork A->B; write A p0');
     const [none, written, forked, again] = raws(seen, 0);
     assert.equal(none, undefined);
@@ -209,7 +211,7 @@ describe('a guest of Linux 6.1', { skip: noGuest }, () => {
     same(raws(seen, 1)[3], { write: false, exclusive: false });
   });
 
-  it('write-protecting takes the right to write, not the page', async () => {
+  it('write-protecting takes the right to write, not the page', needs, async () => {
     const seen = await run('mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; read A p0');
     const [, , registered, protect, read] = seen.ops.map(({ cells }) => cells[0]![0]!);
     assert.equal(registered!.uffdWp, false);
@@ -221,7 +223,7 @@ describe('a guest of Linux 6.1', { skip: noGuest }, () => {
     }
   });
 
-  it('a pin is seen as long as it is held', async () => {
+  it('a pin is seen as long as it is held', needs, async () => {
     const seen = await run('mmap A p0; write A p0; h=gup A p0 W PIN LONGTERM; fork A->B; put h');
     const pinned = raws(seen, 0).map((cell) => cell?.pinned);
     assert.deepEqual(pinned, [undefined, false, true, true, false]);
@@ -229,14 +231,14 @@ describe('a guest of Linux 6.1', { skip: noGuest }, () => {
     same(raws(seen, 0)[3], { write: true, exclusive: true });
   });
 
-  it('swap is in use: a page goes out and comes back with its value', async () => {
+  it('swap is in use: a page goes out and comes back with its value', needs, async () => {
     const seen = await run('mmap A p0; write A p0; pageout A p0; read A p0');
     const kinds = seen.ops.map(({ cells }) => cells[0]![0]!.kind);
     assert.deepEqual(kinds, ['none', 'present', 'swap', 'present']);
     assert.equal(seen.ops[3]!.outcomes[0]!.value, 2);
   });
 
-  it('its emulator goes with the process that started it, even if that is killed', async () => {
+  it('its emulator goes with the process that started it, even if that is killed', needs, async () => {
     const { vmlinuz } = await prepareGuest('6.1', { executor: buildExecutor() });
     const module = new URL('../src/conform/qemu/guest.js', import.meta.url).href;
     const script = `
