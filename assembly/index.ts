@@ -12,6 +12,7 @@ import { clearViolations, violated } from './oracle/report';
 
 export { fuzz_begin, fuzz_describe, fuzz_digest, fuzz_draw, fuzz_draw_begin, fuzz_know, fuzz_run } from './fuzz/run';
 export { describe, describe_count } from './kernel/describe';
+export { foreign_begin, foreign_cell, foreign_step } from './oracle/foreign';
 export { set_judges } from './oracle/judge';
 
 /** run_program: the program is too long or has a word the table does not allow. */
