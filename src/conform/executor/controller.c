@@ -78,54 +78,58 @@ static bool hello(void) {
 }
 
 /* The world as a program finds it: A with nothing mapped, nobody else, no handle. */
-static void reset(uint8_t layout) {
-  struct victim *a = &ex.victims[0];
-  bool again = !ex.failure && a->alive && !a->tainted;
+static void begin(uint8_t layout) {
   ex.failure = STATUS_OK;
-  ex.deadline = nanoseconds() + ex.op_nanoseconds;
-  victim_kill(2);
-  victim_kill(1);
-  if (again) {
-    close_fd(&a->uffd);
-    if (a->mapped) call(0, SYS_munmap, (long)BASE, (long)(NR_PAGES * ex.page_bytes), 0, 0, 0, 0);
-    a->mapped = 0;
-  } else {
-    victim_kill(0);
-  }
-  handles_drop();
   ex.layout = layout;
   ex.small = layout == LAYOUT_PMD ? NR_SMALL : 1;
   ex.page_bytes = ex.small * SMALL_PAGE;
-  if (ex.failure) { /* it died between two programs */
-    ex.failure = STATUS_OK;
-    victim_kill(0);
-  }
   ex.deadline = nanoseconds() + ex.op_nanoseconds;
+  if (victim_is_dead(0)) victim_kill(0);
   if (!ex.victims[0].alive) victim_new(0);
   observe_reset();
 }
 
-static bool run_program(const struct request *request, const uint32_t *words) {
-  struct response response = {.magic = MAGIC_RESPONSE, .tag = request->tag};
-  size_t bytes = 0;
-  reset(request->layout);
+/* A is used again unless it may remember something. */
+static void end(void) {
+  struct victim *a = &ex.victims[0];
+  ex.deadline = nanoseconds() + ex.op_nanoseconds;
+  victim_kill(2);
+  victim_kill(1);
+  close_fd(&a->uffd);
+  if (!a->tainted && !ex.failure && a->mapped) {
+    call(0, SYS_munmap, (long)BASE, (long)(NR_PAGES * ex.page_bytes), 0, 0, 0, 0);
+  }
+  if (a->tainted || ex.failure) victim_kill(0);
+  a->mapped = 0;
+  handles_drop();
+}
+
+static void run_ops(const struct request *request, const uint32_t *words, struct response *response) {
   for (uint32_t i = 0; i < request->ops && !ex.failure; i++) {
     /* A page in a per-CPU batch has one more reference: reuse would become a copy. */
     madvise(dummy, SMALL_PAGE, MADV_COLD);
     run_op(words, request->ops, i);
-    size_t more = ex.failure ? 0 : observe_op(request->observe, records + bytes);
+    size_t more = ex.failure ? 0 : observe_op(request->observe, records + response->bytes);
     if (ex.failure) break;
-    bytes += more;
-    response.reached++;
+    response->bytes += (uint32_t)more;
+    response->reached++;
   }
+}
+
+static bool run_program(const struct request *request, const uint32_t *words) {
+  struct response response = {.magic = MAGIC_RESPONSE, .tag = request->tag};
+  turn_begin();
+  begin(request->layout);
+  run_ops(request, words, &response);
   response.status = ex.failure;
-  response.bytes = (uint32_t)bytes;
   if (ex.failure) fprintf(stderr, "executor: op %u: %s\n", response.reached, ex.why);
   if (ex.failure == STATUS_TROUBLE) {
     response.reached = 0;
     response.bytes = (uint32_t)strlen(ex.why);
     memcpy(records, ex.why, response.bytes);
   }
+  end();
+  turn_end();
   return put(&response, sizeof response) && put(records, response.bytes);
 }
 

@@ -174,10 +174,11 @@ void close_fd(int *fd);
 int controller(void);
 
 /* settings.c: of the machine; everything is undone by settings_restore, which is safe in a signal handler. */
-int settings_lock(void);
 void settings_apply(void);
 void settings_restore(void);
 int swap_cycle(void); /* swapoff and on again; negative errno */
+void turn_begin(void);  /* around each program: executors take turns */
+void turn_end(void);
 
 /* probe.c */
 void probe(void);
@@ -187,6 +188,7 @@ void threads_start(void);
 bool victim_new(uint32_t mm);
 bool victim_adopt(uint32_t mm, pid_t pid);
 void victim_kill(uint32_t mm);
+bool victim_is_dead(uint32_t mm);
 void post(uint32_t mm, uint32_t thread);
 long call(uint32_t mm, long number, long a, long b, long c, long d, long e, long f);
 long fork_victim(uint32_t mm, uint32_t child);

@@ -161,8 +161,6 @@ int main(int argc, char **argv) {
   on(SIGHUP, on_end);
   signal(SIGPIPE, SIG_IGN);
   confine();
-  int lock = geteuid() == 0 ? settings_lock() : -1;
-  if (ended_by) return 128 + ended_by;
   settings_apply();
   pid_t dummy = keep_khugepaged_asleep();
   pid_t supervisor = getpid();
@@ -185,7 +183,6 @@ int main(int argc, char **argv) {
   if (dummy > 0) kill(dummy, SIGKILL);
   while (wait(NULL) > 0 || errno == EINTR) continue;
   settings_restore();
-  close_fd(&lock);
   if (ended_by) return 128 + ended_by;
   if (WIFSIGNALED(status)) fprintf(stderr, "executor: the controller died of signal %d\n", WTERMSIG(status));
   return WIFEXITED(status) ? WEXITSTATUS(status) : 1;

@@ -2,6 +2,9 @@
  * What the machine must be like for programs to repeat: swap on zram, huge pages only where asked for, and nobody who
  * moves pages behind our back. Undone at the end by whoever of supervisor and controller outlives the other; if both
  * are killed, the next start finds the state file. Restoring makes system calls only, so that a signal handler may.
+ *
+ * Several executors share settings and swap: the first applies them, the last undoes them, and their programs take
+ * turns, since one's swapoff would bring back the other's pages.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +26,7 @@
 struct setting {
   const char *path;
   const char *wanted;
-  char saved[64];
+  char saved[16];
   bool changed;
 };
 static struct setting settings[] = {
@@ -50,6 +53,8 @@ static struct setting settings[] = {
 enum { NR_SETTINGS = sizeof settings / sizeof *settings };
 
 static char state_path[64];
+static int members = -1; /* locked, shared: those who need the settings; exclusive: whoever changes them */
+static int turn = -1;
 static char zram_id[16]; /* "" = none of ours */
 static char swap_device[32];
 static bool swap_on;
@@ -96,6 +101,7 @@ static void zram_drop(const char *id) {
 }
 
 void settings_restore(void) {
+  if (members < 0 || flock(members, LOCK_EX | LOCK_NB)) return;
   if (swap_on) swapoff(swap_device);
   swap_on = false;
   if (*zram_id) zram_drop(zram_id);
@@ -107,23 +113,27 @@ void settings_restore(void) {
   if (*state_path) unlink(state_path);
 }
 
-/* Puts back what a killed executor left: lines "path value", or "zram id". */
-static void recover(void) {
-  char path[128], value[64], device[80];
+static void name_swap(const char *id) {
+  snprintf(zram_id, sizeof zram_id, "%s", id);
+  snprintf(swap_device, sizeof swap_device, "/dev/zram%s", zram_id);
+}
+
+/* What the first executor found: lines "path value", or "zram id". */
+static bool read_state(void) {
+  char path[128], value[16];
   FILE *file = fopen(state_path, "re");
-  if (file == NULL) return;
-  fprintf(stderr, "executor: restoring the settings that a killed executor left\n");
-  while (fscanf(file, "%127s %63s", path, value) == 2) {
-    if (!strcmp(path, "zram")) {
-      snprintf(device, sizeof device, "/dev/zram%s", value);
-      swapoff(device);
-      zram_drop(value);
-    } else {
-      for (int i = 0; i < NR_SETTINGS; i++) if (!strcmp(path, settings[i].path)) write_value(path, value);
+  if (file == NULL) return false;
+  while (fscanf(file, "%127s %15s", path, value) == 2) {
+    if (!strcmp(path, "zram")) name_swap(value);
+    for (int i = 0; i < NR_SETTINGS; i++) {
+      if (strcmp(path, settings[i].path)) continue;
+      settings[i].changed = true;
+      snprintf(settings[i].saved, sizeof settings[i].saved, "%s", value);
     }
   }
   fclose(file);
-  unlink(state_path);
+  swap_on = *zram_id != 0;
+  return true;
 }
 
 static void write_state(void) {
@@ -136,19 +146,45 @@ static void write_state(void) {
   fclose(file);
 }
 
-int settings_lock(void) {
-  const char *folder = access("/run", W_OK) == 0 ? "/run" : "/tmp";
+/* An executor that was killed left the settings as it wanted them. */
+static void recover(void) {
+  if (!read_state()) return;
+  fprintf(stderr, "executor: restoring the settings that a killed executor left\n");
+  settings_restore();
+  memset(zram_id, 0, sizeof zram_id);
+}
+
+static int open_lock(const char *folder, const char *name) {
   char path[64];
-  snprintf(path, sizeof path, "%s/breakcow-executor.lock", folder);
+  snprintf(path, sizeof path, "%s/breakcow-executor.%s", folder, name);
+  return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+}
+
+static void lock(int fd, int how) {
+  while (flock(fd, how) && errno == EINTR) continue;
+}
+
+/* True: alone, and to apply the settings. False: they are applied, or cannot be. */
+static bool join(void) {
+  const char *folder = access("/run", W_OK) == 0 ? "/run" : "/tmp";
   snprintf(state_path, sizeof state_path, "%s/breakcow-executor.state", folder);
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return -1;
-  if (flock(fd, LOCK_EX | LOCK_NB)) {
-    fprintf(stderr, "executor: waiting until another executor has ended: the settings are the machine's\n");
-    while (flock(fd, LOCK_EX) && errno == EINTR) continue;
+  members = open_lock(folder, "lock");
+  turn = open_lock(folder, "turn");
+  if (members < 0) return false;
+  while (flock(members, LOCK_EX | LOCK_NB)) {
+    lock(members, LOCK_SH);
+    if (read_state()) return false;
+    lock(members, LOCK_UN); /* the last one left while we waited */
   }
   recover();
-  return fd;
+  return true;
+}
+
+void turn_begin(void) {
+  if (turn >= 0) lock(turn, LOCK_EX);
+}
+void turn_end(void) {
+  if (turn >= 0) lock(turn, LOCK_UN);
 }
 
 static bool make_swap_header(const char *device, uint64_t bytes) {
@@ -173,13 +209,13 @@ static bool make_swap_header(const char *device, uint64_t bytes) {
 static int switch_on(void) { return swapon(swap_device, SWAP_FLAG_PREFER | SWAP_FLAG_PRIO_MASK); }
 
 static void swap_start(void) {
-  char path[64], size[32], number[32];
+  char path[64], size[32], number[32], id[16];
   unsigned major, minor;
-  if (!read_value("/sys/class/zram-control/hot_add", zram_id, sizeof zram_id)) {
+  if (!read_value("/sys/class/zram-control/hot_add", id, sizeof id)) {
     return lacks(CAN_SWAP, "swap", "no zram (modprobe zram): pages cannot be swapped out");
   }
+  name_swap(id);
   write_state();
-  snprintf(swap_device, sizeof swap_device, "/dev/zram%s", zram_id);
   snprintf(size, sizeof size, "%uM", ex.swap_mib);
   zram_path(path, sizeof path, zram_id, "/disksize");
   if (!write_value(path, size)) return lacks(CAN_SWAP, "swap", "%s: %s", path, strerror(errno));
@@ -192,16 +228,17 @@ static void swap_start(void) {
     swap_on = make_swap_header(swap_device, (uint64_t)ex.swap_mib << 20) && switch_on() == 0;
     if (!swap_on) usleep(20000);
   }
-  if (!swap_on) return lacks(CAN_SWAP, "swap", "swapon %s: %s", swap_device, strerror(errno));
-  ex.capabilities |= CAN_SWAP;
+  if (swap_on) return;
+  lacks(CAN_SWAP, "swap", "swapon %s: %s", swap_device, strerror(errno));
+  zram_drop(zram_id);
+  name_swap("");
+  write_state();
 }
 
-void settings_apply(void) {
-  if (geteuid() != 0) return lacks(CAN_SWAP, "swap", "settings and swap need root: run as root");
+static void apply(void) {
   for (int i = 0; i < NR_SETTINGS; i++) {
     struct setting *s = &settings[i];
-    if (!read_value(s->path, s->saved, sizeof s->saved)) continue;
-    s->changed = strcmp(s->saved, s->wanted) != 0;
+    s->changed = read_value(s->path, s->saved, sizeof s->saved) && strcmp(s->saved, s->wanted) != 0;
   }
   write_state();
   for (int i = 0; i < NR_SETTINGS; i++) {
@@ -210,6 +247,17 @@ void settings_apply(void) {
   }
   if (ex.swap_mib > 0) swap_start();
   else lacks(CAN_SWAP, "swap", "switched off by --swap-mib 0");
+}
+
+void settings_apply(void) {
+  if (geteuid() != 0) return lacks(CAN_SWAP, "swap", "settings and swap need root: run as root");
+  if (join()) {
+    apply();
+    lock(members, LOCK_SH);
+  } else if (!swap_on) {
+    lacks(CAN_SWAP, "swap", "the executor that started first has none");
+  }
+  if (swap_on) ex.capabilities |= CAN_SWAP;
 }
 
 int swap_cycle(void) {

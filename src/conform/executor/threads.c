@@ -72,6 +72,13 @@ static void look_for_dead(void) {
   }
 }
 
+bool victim_is_dead(uint32_t mm) {
+  struct victim *v = &ex.victims[mm];
+  if (!v->alive || waitpid(v->pid, NULL, WNOHANG | __WALL) != v->pid) return false;
+  v->pid = 0;
+  return true;
+}
+
 static bool out_of_time(void) {
   uint64_t now = nanoseconds();
   if (now < ex.deadline) return false;
