@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { MissingError } from '../conform/build.js';
 import { Comparison, kindOf, unseen } from '../conform/compare.js';
+import { ExecutorError } from '../conform/executor.js';
 import { Expresser } from '../conform/express.js';
 import { type ConformFinding, type HuntResult, hunt, type Tally } from '../conform/hunt.js';
 import { matchKernel, modelSpec } from '../conform/match.js';
@@ -107,18 +108,26 @@ async function conform(options: Options): Promise<void> {
     statusLine('');
   } catch (error) {
     statusLine('');
-    if (!(error instanceof MissingError || error instanceof GuestError)) throw error;
-    complain(`breakcow: ${error.message}`);
-    process.exitCode = EXIT.INTERNAL;
+    giveUp(error);
     return;
   }
   try {
     const trial = new Trial(engine, target, options);
     if (words) await trial.program(words);
     else await trial.hunt();
+  } catch (error) {
+    giveUp(error);
   } finally {
     await target.backend.close();
   }
+}
+
+/** What the machine lacks is told in one line; anything else is thrown on. */
+function giveUp(error: unknown): void {
+  const missing = error instanceof MissingError || error instanceof GuestError || error instanceof ExecutorError;
+  if (!missing) throw error;
+  complain(`breakcow: ${error.message}`);
+  process.exitCode = EXIT.INTERNAL;
 }
 
 /** One model against one kernel. */

@@ -7,10 +7,15 @@ export interface ExecutorOptions {
   readonly observe: ObserveLevel;
   /** No answer for so long means that it hangs, milliseconds. */
   readonly silenceMs: number;
-  /** How long it may take to say hello, milliseconds. */
+  /** How long it may take to say hello, and to give its first answer: it may have to wait for another executor. */
   readonly helloMs: number;
   /** Starts a new one after a crash; without it a crash ends everything. */
   readonly respawn?: () => Promise<ChildProcess>;
+}
+
+/** No executor can be had any more; what it was asked last is lost. */
+export class ExecutorError extends Error {
+  override readonly name = 'ExecutorError';
 }
 
 /** Programs on their way to the executor at any time: enough to keep it busy, little to send again. */
@@ -44,6 +49,7 @@ export class Executor implements Backend {
   #closing = false;
   /** It has said hello and is not known to be lost. */
   #up = false;
+  #answered = false;
   #broken: Error | undefined;
 
   private constructor(child: ChildProcess, options: ExecutorOptions) {
@@ -103,6 +109,7 @@ export class Executor implements Backend {
     const child = this.#child;
     this.#decoder = new Decoder();
     this.#errors = '';
+    this.#answered = false;
     child.stdout!.on('data', (piece: Buffer) => this.#take(child, piece));
     child.stderr?.on('data', (piece: Buffer) => {
       this.#errors = (this.#errors + piece.toString('utf8')).slice(-TAIL);
@@ -149,6 +156,7 @@ export class Executor implements Backend {
       }
       this.#sent--;
       this.#crashes = 0;
+      this.#answered = true;
       job.done(run);
     }
     this.#pump();
@@ -166,7 +174,7 @@ export class Executor implements Backend {
       this.#sent++;
     }
     if (pieces.length > 0) this.#child.stdin!.write(Buffer.concat(pieces));
-    if (this.#sent > 0) this.#expect(this.#options.silenceMs);
+    if (this.#sent > 0) this.#expect(this.#answered ? this.#options.silenceMs : this.#options.helloMs);
     else clearTimeout(this.#timer);
   }
 
@@ -180,7 +188,7 @@ export class Executor implements Backend {
     const complaint = `the executor is lost: ${why}${said === '' ? '' : ` (${said})`}`;
     const { respawn } = this.#options;
     if (this.#greeted || !respawn || ++this.#crashes > MAX_CRASHES) {
-      this.#end(new Error(complaint));
+      this.#end(new ExecutorError(complaint));
       return;
     }
     if (this.#sent > 0) this.#jobs.shift()!.done({ ops: [], trouble: complaint });

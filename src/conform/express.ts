@@ -155,7 +155,7 @@ export class Expresser {
 
   /** Adds what `word` becomes, if that is anything and fits into `room` ops; returns its result, or undefined. */
   offer(word: number, room: number): number | undefined {
-    const group = this.rewrite(word);
+    const group = this.#waits(word) ? undefined : this.rewrite(word);
     if (group === undefined || this.#words.length + group.length > Math.min(room, MAX_OPS)) return undefined;
     const before = this.stepper.save();
     const results = this.stepper.engine.results(MAX_OPS);
@@ -165,6 +165,14 @@ export class Expresser {
       this.stepper.engine.bytes('RESULTS', MAX_OPS).set(results);
     }
     return result;
+  }
+
+  /**
+   * swapoff waits for whoever is inside do_swap_page, and a thread that took its uffd event there is: it would wait
+   * until that thread is woken, which nobody does meanwhile.
+   */
+  #waits(word: number): boolean {
+    return decodeOp(word).code === this.#code.swapoff && this.#reader.asleep().length > 0;
   }
 
   /** Takes the ops from `length` on back; the caller restores the world. */

@@ -140,7 +140,10 @@ class Hunt {
 
   #launch(first: number, count: number): Batch {
     const programs = this.#generator.programs(first, count);
-    return { first, programs, runs: this.#options.kernel.run(programs, this.#options.layout) };
+    const runs = this.#options.kernel.run(programs, this.#options.layout);
+    // Awaited in its turn; until then a failure is nobody's.
+    runs.catch(() => {});
+    return { first, programs, runs };
   }
 
   async #compare({ first, programs }: Batch, runs: readonly Run[]): Promise<void> {

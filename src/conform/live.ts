@@ -5,7 +5,7 @@ import { Executor } from './executor.js';
 import type { ObserveLevel } from './protocol.js';
 
 const SILENCE_MS = 30_000;
-const HELLO_MS = 30_000;
+const HELLO_MS = 180_000;
 
 export interface LiveOptions {
   readonly observe?: ObserveLevel;

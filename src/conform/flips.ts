@@ -1,0 +1,132 @@
+// Would the comparison notice a mistake in the model? Each knob of it flipped in turn, on programs already observed.
+import type { KnobInfo, KnobVector } from '../engine/catalogue.js';
+import { knobOn, withKnob } from '../engine/catalogue.js';
+import type { Engine } from '../engine/engine.js';
+import type { KernelSpec } from '../engine/types.js';
+import { Comparison, type Difference, kindOf } from './compare.js';
+import { ModelRunner } from './model.js';
+import type { PageLayout, Run } from './observed.js';
+import type { OpenTable } from './open.js';
+import { whyUnseen } from './unseen.js';
+
+/** Programs with what the kernel did. */
+export interface Observations {
+  readonly layout: PageLayout;
+  readonly programs: readonly Uint32Array[];
+  readonly runs: readonly Run[];
+}
+
+export interface Flip {
+  readonly knob: KnobInfo;
+  /** Value in the model as it is. */
+  readonly on: boolean;
+  /** How it was noticed; undefined: it was not. */
+  readonly seen?: {
+    readonly layout: PageLayout;
+    readonly difference: Difference;
+    readonly kind: string;
+    readonly words: Uint32Array;
+    /** Programs run until then. */
+    readonly after: number;
+  };
+  /** If it was not: programs after which the model's insides differ, whether anybody can see that or not. */
+  readonly inside?: number;
+  /** Why user space cannot notice, where that is known. */
+  readonly reason?: string;
+}
+
+export interface FlipTable {
+  readonly flips: readonly Flip[];
+  /** Programs on which the model as it is agrees with the kernel; the others tell nothing. */
+  readonly programs: number;
+  readonly disagreeing: number;
+}
+
+/** Flips every knob of `spec`, mutants and table cells too. Leaves the engine on that kernel. */
+export function flipKnobs(
+  engine: Engine,
+  spec: KernelSpec,
+  observed: readonly Observations[],
+  open: OpenTable,
+  onProgress: (done: number, of: number) => void = () => {},
+): FlipTable {
+  const { catalogue } = engine;
+  const runner = new ModelRunner(engine);
+  engine.setJudges('off');
+  const base = catalogue.vector(spec);
+  const firstIn = (vector: KnobVector, { layout, programs, runs }: Observations, from: number) => {
+    engine.configureVector(vector);
+    const comparison = new Comparison(catalogue.ops, layout, (difference, place) =>
+      open.rule(difference, place, false),
+    );
+    for (let i = from; i < programs.length; i++) {
+      const difference = comparison.first(programs[i]!, runner.run(programs[i]!), runs[i]!);
+      if (difference) return { index: i, difference };
+    }
+    return undefined;
+  };
+  /** The world that a program ends in, as one string. */
+  const ends = (run: ModelRunner, vector: KnobVector, words: Uint32Array): string => {
+    engine.configureVector(vector);
+    run.run(words);
+    return Buffer.from(engine.snapshot()).toString('latin1');
+  };
+  const agreeing = observed.map((set) => {
+    const good: number[] = [];
+    for (let i = 0; i < set.programs.length; i++) {
+      const one = { layout: set.layout, programs: [set.programs[i]!], runs: [set.runs[i]!] };
+      if (!firstIn(base, one, 0)) good.push(i);
+    }
+    return { layout: set.layout, programs: good.map((i) => set.programs[i]!), runs: good.map((i) => set.runs[i]!) };
+  });
+  const total = agreeing.reduce((sum, { programs }) => sum + programs.length, 0);
+  const knobs = catalogue.knobs.filter(({ kind }) => kind !== 'environment');
+  const flips = knobs.map((knob, done): Flip => {
+    onProgress(done, knobs.length);
+    const on = knobOn(base, knob.id);
+    const vector = withKnob(base, knob.id, !on);
+    let after = 0;
+    for (const set of agreeing) {
+      const found = firstIn(vector, set, 0);
+      if (found) {
+        const { index, difference } = found;
+        const words = set.programs[index]!;
+        const kind = kindOf(difference);
+        return { knob, on, seen: { layout: set.layout, difference, kind, words, after: after + index + 1 } };
+      }
+      after += set.programs.length;
+    }
+    const reason = whyUnseen(knob);
+    const inside = agreeing
+      .flatMap(({ programs }) => programs)
+      .filter((words) => ends(runner, base, words) !== ends(runner, vector, words)).length;
+    return { knob, on, inside, ...(reason !== undefined && { reason }) };
+  });
+  engine.configureVector(base);
+  const all = observed.reduce((sum, { programs }) => sum + programs.length, 0);
+  return { flips, programs: total, disagreeing: all - total };
+}
+
+/** In words, why a flip was not noticed. */
+function unseenText({ inside = 0, reason }: Flip, programs: number): string {
+  const effect = inside === 0 ? `changes nothing in ${programs} programs` : `changes ${inside} programs inside`;
+  return `not seen, ${effect}${reason === undefined ? '' : `: ${reason}`}`;
+}
+
+/** The table as lines. */
+export function flipLines({ flips, programs, disagreeing }: FlipTable): string[] {
+  const width = Math.max(...flips.map(({ knob }) => knob.name.length));
+  const lines = flips.map((flip) => {
+    const { knob, on, seen } = flip;
+    const how = seen ? `${seen.kind} (${seen.layout}), after ${seen.after}` : unseenText(flip, programs);
+    return `${knob.name.padEnd(width)} ${on ? 'on->off' : 'off->on'}  ${how}`;
+  });
+  const unseen = flips.filter((flip) => !flip.seen);
+  const idle = unseen.filter(({ inside }) => inside === 0).length;
+  lines.push(
+    '',
+    `${flips.length - unseen.length} of ${flips.length} flips noticed on ${programs} programs; ${idle} change nothing there, ${unseen.length - idle} nothing that can be seen.`,
+  );
+  if (disagreeing > 0) lines.push(`${disagreeing} programs left out: model and kernel differ there as it is.`);
+  return lines;
+}

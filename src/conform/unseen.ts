@@ -1,0 +1,26 @@
+// Why a flipped knob may go unnoticed: what user space cannot do, or what another decision makes up for.
+import type { KnobInfo } from '../engine/catalogue.js';
+
+const UNSEEN: readonly (readonly [RegExp, string])[] = [
+  [
+    /break_cow|break_opt|break_pin|_bc$|bc_p[tmu]|\.bc$/,
+    'only patches of 2020 know BREAK_COW; no system call passes it',
+  ],
+  [/^gup\.unshare_longterm$/, 'no system call takes a long-term pin for reading'],
+  [/^gupfast/, 'where fast GUP gives up, the slow path comes to the same end'],
+  [/^follow\.cow_needs_force|^follow_pmd\.accepts_cow/, 'FOLL_COW: since v6.0 exclusivity decides instead'],
+  [/^(?:reuse|reuse_pmd)\.(?:page_count|swapcache_aware)$/, 'since v5.19 exclusivity decides instead'],
+  [/^reclaim\.skips_pinned$/, 'since v5.19 try_to_unmap refuses exclusive pages that may be pinned anyway'],
+  [/^numa\./, 'user space cannot ask for NUMA hints'],
+  [/skip_pte_same|skips_flush|zap_forgets_flush/, 'shows between two threads on two CPUs only'],
+  [
+    /_reuse\.keeps_wp$|\.event_needs_write$|^copy\.keeps_uffd_wp$/,
+    'a write fault on a uffd-wp page ends in an event before',
+  ],
+  [/^split\.keeps_soft_dirty$/, 'the dirty bit that a split carries makes the PTEs soft-dirty anyway'],
+];
+
+/** The reason, in a line; undefined if the flip should be noticed. */
+export function whyUnseen({ name }: KnobInfo): string | undefined {
+  return UNSEEN.find(([pattern]) => pattern.test(name))?.[1];
+}
