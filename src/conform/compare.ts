@@ -2,7 +2,7 @@
 
 import type { OpInfo } from '../engine/optable.js';
 import { decodeOp, MM_NAMES, PAGE_COUNT, RESULT_NAMES } from '../engine/opword.js';
-import { GupFlavours as Flavours, type GupFlavours, Vocabulary } from './express.js';
+import { GupFlavours, Vocabulary } from './flavours.js';
 import type { Capability, Cell, Observed, Outcome, PageLayout, RawCell, Run } from './observed.js';
 
 /** What can differ. 'trouble': the kernel's side could not go on; 'moved': whether a page stayed where it was; 'frame': which pages are one and the same. */
@@ -94,7 +94,7 @@ export class Comparison {
   constructor(ops: readonly OpInfo[], layout: PageLayout, judge: Judge = () => 'differs') {
     const vocabulary = new Vocabulary(ops);
     this.#names = ops.map(({ name }) => name);
-    this.#gup = new Flavours(vocabulary);
+    this.#gup = new GupFlavours(vocabulary);
     const code = (name: string) => vocabulary.code(name);
     this.#codes = {
       gup: code('gup'),

@@ -1,7 +1,7 @@
 // Programs that a kernel can perform: each op is rewritten to the nearest thing that user space can do, or left out.
-import { CellReader } from '../engine/cells.js';
+import { CellReader, type RawLeaf } from '../engine/cells.js';
 import type { Engine } from '../engine/engine.js';
-import { type OpInfo, wordError } from '../engine/optable.js';
+import { wordError } from '../engine/optable.js';
 import {
   decodeOp,
   encodeOp,
@@ -13,95 +13,8 @@ import {
   RESULT,
 } from '../engine/opword.js';
 import { Stepper } from '../engine/stepper.js';
+import { GupFlavours, Vocabulary } from './flavours.js';
 import type { Capability, PageLayout } from './observed.js';
-
-/** Op codes and flags by the names of the table. */
-export class Vocabulary {
-  readonly ops: readonly OpInfo[];
-
-  constructor(ops: readonly OpInfo[]) {
-    this.ops = ops;
-  }
-
-  code(name: string): number {
-    const code = this.ops.findIndex((op) => op.name === name);
-    if (code < 0) throw new Error(`the table has no op ${name}`);
-    return code;
-  }
-
-  /** Value of flag `text` of op `name`; 0 if the table has none. */
-  flag(name: string, text: string): number {
-    const { groups } = this.ops[this.code(name)]!;
-    return groups.flatMap(({ choices }) => choices).find((choice) => choice.text === text)?.value ?? 0;
-  }
-}
-
-/** How a handle is used: between which ops it may live. */
-export type Flavour = 'held' | 'transient';
-
-/** The one word for each way of user space to take a page; other GUP calls become the nearest of these. */
-export class GupFlavours {
-  readonly W: number;
-  readonly PIN: number;
-  readonly LONGTERM: number;
-  readonly FORCE: number;
-  readonly FAST: number;
-  /** vmsplice into a pipe. */
-  readonly splice: number;
-  /** io_uring registered buffer. */
-  readonly register: number;
-  /** process_vm_readv and _writev of itself. */
-  readonly readv: number;
-  readonly writev: number;
-  /** /proc/self/mem, read and written. */
-  readonly memRead: number;
-  readonly memWrite: number;
-
-  constructor(vocabulary: Vocabulary) {
-    const flag = (text: string) => vocabulary.flag('gup', text);
-    this.W = flag('W');
-    this.PIN = flag('PIN');
-    this.LONGTERM = flag('LONGTERM');
-    this.FORCE = flag('FORCE');
-    this.FAST = flag('fast');
-    this.splice = this.FAST;
-    this.register = this.W | this.PIN | this.LONGTERM;
-    this.readv = this.PIN;
-    this.writev = this.W | this.PIN;
-    this.memRead = this.FORCE;
-    this.memWrite = this.W | this.FORCE;
-  }
-
-  /** Flags of the way nearest to `flags` that `can` allows; undefined if there is none. */
-  nearest(flags: number, can: ReadonlySet<Capability>): number | undefined {
-    const has = (bit: number) => (flags & bit) !== 0;
-    const wish = has(this.W)
-      ? has(this.FORCE)
-        ? this.memWrite
-        : has(this.PIN) && !has(this.LONGTERM)
-          ? this.writev
-          : this.register
-      : has(this.FORCE)
-        ? this.memRead
-        : has(this.PIN)
-          ? this.readv
-          : this.splice;
-    const needs = new Map<number, Capability>([
-      [this.splice, 'VMSPLICE'],
-      [this.register, 'IO_URING'],
-      [this.readv, 'PROCESS_VM'],
-      [this.writev, 'PROCESS_VM'],
-      [this.memRead, 'PROC_MEM'],
-      [this.memWrite, 'PROC_MEM'],
-    ]);
-    const rest = has(this.W) ? [this.writev, this.register] : [this.readv, this.splice];
-    return [wish, ...rest].find((way) => can.has(needs.get(way)!));
-  }
-
-  flavour(flags: number): Flavour {
-    return flags === this.splice || flags === this.register ? 'held' : 'transient';
-  }
-}
 
 /** Words of one transfer, or of one op alone; run as one. */
 type Group = readonly number[];
@@ -118,7 +31,9 @@ export class Expresser {
   readonly #can: ReadonlySet<Capability>;
   readonly #layout: PageLayout;
   readonly #code: Readonly<Record<string, number>>;
+  readonly #wakes: ReadonlySet<number>;
   readonly #crowded: number;
+  readonly #leaf: RawLeaf = { kind: 0, low: 0, high: 0, huge: false, frame: 0, vma: 0 };
   /** Handles that a sleeping call will fill, by the index of that op. */
   #awaited = new Map<number, number>();
   #words: number[] = [];
@@ -131,6 +46,7 @@ export class Expresser {
     this.#can = can;
     this.#layout = layout;
     this.#code = Object.fromEntries(engine.catalogue.ops.map(({ name, code }) => [name, code]));
+    this.#wakes = new Set(['unwp', 'wake', 'uffd_close', 'uffd_unreg'].map((name) => this.vocabulary.code(name)));
     const crowded = engine.catalogue.points.find(
       (point) => point.function === 'do_huge_pmd_anonymous_page' && point.decision.startsWith('no huge page free'),
     );
@@ -240,12 +156,14 @@ export class Expresser {
     const coverage = new Uint8Array(this.stepper.engine.module.memory.buffer, this.#crowded, 1);
     const known = coverage[0]!;
     coverage[0] = 0;
+    const fields = decodeOp(group[0]!);
+    const place = this.#entry(fields);
+    const waiting = this.#places();
     const results = group.map((word, i) => this.stepper.run(word, at + i));
     const crowded = coverage[0] !== 0;
     coverage[0] = known;
     this.#reader.refresh();
     const [first] = results as [number];
-    const fields = decodeOp(group[0]!);
     const takes = fields.code === this.#code.gup;
     if (crowded || first === RESULT.NOMEM || first === RESULT.LIVELOCK) return undefined;
     // With every slot taken, the model leaves pages alone that a real device would have room for.
@@ -253,11 +171,33 @@ export class Expresser {
     if (this.#wokenBadly()) return undefined;
     // A transfer is one call: it neither waits, nor uses a handle that somebody else holds.
     if (group.length > 1 && first !== RESULT.OK && first !== RESULT.FAULT) return undefined;
+    if (this.#layout === 'pmd') {
+      // A thread stops at the first of many small pages: changing that one only, as no page of the model can be.
+      if (first === RESULT.SLEEP && this.#entry(fields) !== place) return undefined;
+      if (this.#wakes.has(fields.code) && this.#strayed(waiting)) return undefined;
+    }
     // Two calls for one handle: who gets it is a matter of the executor's own order.
     if (takes && this.#awaitedNow().includes(fields.y)) return undefined;
     this.#words.push(...group);
     if (takes && first === RESULT.SLEEP) this.#awaited.set(at, fields.y);
     return first;
+  }
+
+  /** What an access finds, apart from its traces. */
+  #entry({ code, mm, page }: OpFields): string {
+    if (this.vocabulary.ops[code]?.pages !== 'P' || mm >= MM_NAMES.length) return '';
+    this.#reader.leaf(mm, page, this.#leaf);
+    return `${this.#leaf.kind} ${this.#leaf.frame}`;
+  }
+
+  /** Where threads sleep, and what is there, by the op of each. */
+  #places(): Map<number, string> {
+    return new Map(this.#reader.asleep().map((op) => [op, this.#entry(decodeOp(this.#words[op]!))]));
+  }
+
+  /** Does a thread sleep again that has changed its page in between? */
+  #strayed(waiting: Map<number, string>): boolean {
+    return [...this.#places()].some(([op, entry]) => waiting.has(op) && waiting.get(op) !== entry);
   }
 
   /** Did a thread that the op woke run out of memory, or into a loop? */

@@ -4,8 +4,9 @@ import { knobOn, withKnob } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { Comparison, type Difference, kindOf } from './compare.js';
+import { ProgramGenerator } from './generate.js';
 import { ModelRunner } from './model.js';
-import type { PageLayout, Run } from './observed.js';
+import type { Backend, PageLayout, Run } from './observed.js';
 import type { OpenTable } from './open.js';
 import { whyUnseen } from './unseen.js';
 
@@ -40,6 +41,28 @@ export interface FlipTable {
   /** Programs on which the model as it is agrees with the kernel; the others tell nothing. */
   readonly programs: number;
   readonly disagreeing: number;
+}
+
+/** Of the programs that are observed, one in so many is on huge pages. */
+const PMD_SHARE = 4;
+
+/** What `kernel` does with random programs of both layouts. Rejects as it does. */
+export async function observe(
+  engine: Engine,
+  spec: KernelSpec,
+  kernel: Backend,
+  { seed, ops, programs }: { readonly seed: bigint; readonly ops: number; readonly programs: number },
+): Promise<Observations[]> {
+  const sets: Observations[] = [];
+  for (const layout of ['pte', 'pmd'] as const) {
+    const share = Math.floor(programs / PMD_SHARE);
+    const count = layout === 'pmd' ? share : programs - share;
+    const made = new ProgramGenerator(engine, { spec, seed, layout, can: kernel.can, ops }).programs(0, count);
+    const runs = await kernel.run(made, layout);
+    const whole = made.map((_, i) => i).filter((i) => runs[i]!.trouble === undefined);
+    sets.push({ layout, programs: whole.map((i) => made[i]!), runs: whole.map((i) => runs[i]!) });
+  }
+  return sets;
 }
 
 /** Flips every knob of `spec`, mutants and table cells too. Leaves the engine on that kernel. */

@@ -1,13 +1,13 @@
 // A kernel's run told to the reference memory: which promise it breaks, with no model in between.
 import { ForeignJudge, RECORD, UNSEEN } from '../engine/foreign.js';
 import type { OpInfo } from '../engine/optable.js';
-import { decodeOp, MM_NAMES, type OpFields, PAGE_COUNT, RESULT } from '../engine/opword.js';
+import { decodeOp, MM_NAMES, type OpFields, PAGE_COUNT, pagesOf, RESULT } from '../engine/opword.js';
 import type { Violation } from '../engine/types.js';
-import { GupFlavours, Vocabulary } from './express.js';
+import { GupFlavours, Vocabulary } from './flavours.js';
 import type { Capability, Cell, Observed, Outcome, Run } from './observed.js';
 
 /** Promises that can be judged by what user space sees: I2-I6, I10, and I11 where soft-dirty is compiled in. */
-const JUDGED = [
+export const JUDGED: readonly string[] = [
   'wp-silent-write',
   'cow-leak',
   'pin-detached',
@@ -86,6 +86,9 @@ class Testimony {
   readonly #can: ReadonlySet<Capability>;
   /** Features of the open uffd of each mm. */
   readonly #uffds: (number | undefined)[] = [];
+  /** Pages of each mm, bit = page. */
+  readonly #mapped = [0, 0, 0];
+  readonly #registered = [0, 0, 0];
   /** Ops of a transfer that is one call: judged at its last one. */
   #until = -1;
   /** Was that transfer granted? */
@@ -154,7 +157,7 @@ class Testimony {
   }
 
   #own(op: number, name: string, fields: OpFields, seen: Observed, own: Outcome | undefined): void {
-    this.#features(name, fields, seen.result);
+    this.#follow(name, fields, seen.result);
     if (name === 'read' || name === 'write' || name === 'gup') {
       if (own) this.#ended(own, seen);
       return;
@@ -175,22 +178,53 @@ class Testimony {
     }
   }
 
-  /** Follows which uffd is open: its features are settled when it is made. */
-  #features(name: string, { mm, y, flags }: OpFields, result: number): void {
+  /** Follows which uffd is open, with features settled when it is made, and where it is registered. */
+  #follow(name: string, { mm, page, y, flags }: OpFields, result: number): void {
     if (result === RESULT.SKIP) return;
     const has = (bit: number) => (flags & bit) !== 0;
+    const pages = pagesOf(page).reduce((mask, one) => mask | (1 << one), 0);
     if (name === 'uffd_reg' && this.#uffds[mm] === undefined) {
       const unpopulated = has(this.#names.unpopulated) && this.#can.has('WP_UNPOPULATED') ? FEATURE_UNPOPULATED : 0;
       const fork = has(this.#names.eventFork) && this.#can.has('EVENT_FORK') ? FEATURE_EVENT_FORK : 0;
       this.#uffds[mm] = unpopulated | fork;
-    } else if (result !== RESULT.OK) {
-      return;
-    } else if (name === 'uffd_close' || name === 'exit') {
-      this.#uffds[mm] = undefined;
-    } else if (name === 'fork') {
-      const features = this.#uffds[mm];
-      this.#uffds[y] = features !== undefined && (features & FEATURE_EVENT_FORK) !== 0 ? features : undefined;
     }
+    if (result !== RESULT.OK) return;
+    switch (name) {
+      case 'mmap':
+        this.#mapped[mm]! |= pages;
+        return;
+      case 'munmap':
+        this.#mapped[mm]! &= ~pages;
+        this.#registered[mm]! &= ~pages;
+        return;
+      case 'uffd_reg':
+        this.#registered[mm]! |= pages & this.#mapped[mm]!;
+        return;
+      case 'uffd_unreg':
+        this.#registered[mm]! &= ~pages;
+        return;
+      case 'exit':
+        this.#mapped[mm] = 0;
+        this.#close(mm);
+        return;
+      case 'uffd_close':
+        this.#close(mm);
+        return;
+      case 'fork': {
+        this.#mapped[y] = this.#mapped[mm]!;
+        this.#close(y);
+        const features = this.#uffds[mm];
+        // A uffd comes to the child with the VMAs that belong to it: without one there is no event.
+        if (features === undefined || (features & FEATURE_EVENT_FORK) === 0 || this.#registered[mm] === 0) return;
+        this.#uffds[y] = features;
+        this.#registered[y] = this.#registered[mm]!;
+      }
+    }
+  }
+
+  #close(mm: number): void {
+    this.#uffds[mm] = undefined;
+    this.#registered[mm] = 0;
   }
 
   /** A thread came to its end: at once (then `seen` shows what was there), or woken. */
