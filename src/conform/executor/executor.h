@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 
 #include "protocol.h"
+#include "raw.h"
 
 #if !defined(__x86_64__) || !defined(__linux__)
 #error "the executor knows Linux on x86-64 only"
@@ -152,6 +153,9 @@ struct executor {
 };
 extern struct executor ex;
 
+static inline struct mailbox *box_of(uint32_t mm, uint32_t thread) { return &ex.arena->boxes[mm][thread]; }
+static inline bool is_done(const struct mailbox *box) { return __atomic_load_n(&box->done, __ATOMIC_SEQ_CST) != 0; }
+
 static inline uint64_t address_of(uint32_t page) { return BASE + page * ex.page_bytes; }
 /* The small page that stands for a page. */
 static inline uint64_t shown_address(uint32_t page) { return BASE + (page + 1) * ex.page_bytes - SMALL_PAGE; }
@@ -183,7 +187,7 @@ void turn_end(void);
 /* probe.c */
 void probe(void);
 
-/* threads.c: running things in victims and waiting for them */
+/* threads.c: running things in victims */
 void threads_start(void);
 bool victim_new(uint32_t mm);
 bool victim_adopt(uint32_t mm, pid_t pid);
@@ -194,6 +198,11 @@ long call(uint32_t mm, long number, long a, long b, long c, long d, long e, long
 long fork_victim(uint32_t mm, uint32_t child);
 /* A thread of mm for an access: one that may sleep where it can come to that; NULL after a failure. */
 struct task *thread_for_access(uint32_t mm, uint32_t *index);
+void wait_for_news(int milliseconds);
+void look_for_dead(void);
+bool out_of_time(void);
+
+/* settle.c */
 uint32_t sleepers(void);
 uint64_t asleep_mask(void);
 void mark_woken(uint32_t mm, uint32_t pages);
@@ -239,9 +248,5 @@ uint64_t pagemap_word(int fd, uint64_t address);
 /* PAGEMAP_SCAN categories of one small page; negative errno if the kernel has no such thing. */
 int64_t scan_page(int fd, uint64_t address);
 
-/* raw.c; weak, so that the executor also links without it. */
-int raw_open(char *why, size_t n) __attribute__((weak));
-int raw_read(pid_t pid, const uint64_t addresses[8], struct raw_cell out[8]) __attribute__((weak));
-void raw_forget(pid_t pid) __attribute__((weak));
 
 #endif

@@ -160,7 +160,7 @@ static void look_raw(uint32_t mm, struct raw_cell *raw) {
   uint64_t addresses[NR_PAGES];
   for (uint32_t page = 0; page < NR_PAGES; page++) addresses[page] = shown_address(page);
   memset(&raw[mm * NR_PAGES], 0, NR_PAGES * sizeof *raw);
-  if (raw_read) raw_read(ex.victims[mm].pid, addresses, &raw[mm * NR_PAGES]);
+  if (raw_read(ex.victims[mm].pid, addresses, &raw[mm * NR_PAGES])) fail(STATUS_TROUBLE, "page tables: %m");
 }
 
 size_t observe_op(uint8_t level, uint8_t *out) {

@@ -127,8 +127,8 @@ void probe(void) {
   probe_thp();
   munmap((void *)page, SMALL_PAGE);
   close_fd(&pagemap);
-  char why[256] = "not built in";
-  if (raw_open && raw_open(why, sizeof why) == 0) ex.capabilities |= CAN_RAW;
+  char why[256] = "";
+  if (raw_open(why, sizeof why) == 0) ex.capabilities |= CAN_RAW;
   else lacks(CAN_RAW, "raw", "%s", why);
   lacks(CAN_HOLD_PIN, "hold-pin", "a held read-only short-term pin is not implemented");
 }

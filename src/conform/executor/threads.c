@@ -1,9 +1,8 @@
-/* Victims and their threads, seen from the controller: create, post work, wait until each is done or sleeps. */
+/* Victims and their threads, seen from the controller: create them, post work, end them. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -21,9 +20,6 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
-
-static struct mailbox *box_of(uint32_t mm, uint32_t thread) { return &ex.arena->boxes[mm][thread]; }
-static bool is_done(const struct mailbox *box) { return __atomic_load_n(&box->done, __ATOMIC_SEQ_CST) != 0; }
 
 void threads_start(void) {
   int memory = memfd_create("breakcow", MFD_CLOEXEC);
@@ -45,7 +41,7 @@ void threads_start(void) {
 }
 
 /* Sleeps until something can have changed: a bell, an event, a death, or `milliseconds`. */
-static void wait_for_news(int milliseconds) {
+void wait_for_news(int milliseconds) {
   struct pollfd polled[1 + 2 * NR_MMS];
   nfds_t n = 0;
   uint64_t count;
@@ -59,13 +55,19 @@ static void wait_for_news(int milliseconds) {
   if (read(ex.arena->bell, &count, sizeof count) < 0 && errno != EAGAIN) fail(STATUS_TROUBLE, "eventfd: %m");
 }
 
+/* It is reaped: its pid may come back. */
+static void forget(struct victim *v) {
+  if (ex.capabilities & CAN_RAW) raw_forget(v->pid);
+  v->pid = 0;
+}
+
 /* Has a victim died that nobody sent away? */
-static void look_for_dead(void) {
+void look_for_dead(void) {
   for (uint32_t mm = 0; mm < NR_MMS; mm++) {
     struct victim *v = &ex.victims[mm];
     int status;
     if (!v->alive || waitpid(v->pid, &status, WNOHANG | __WALL) != v->pid) continue;
-    v->pid = 0;
+    forget(v);
     /* RLIMIT_RTTIME ends a thread that never leaves the CPU. */
     bool late = nanoseconds() + ex.op_nanoseconds / 4 > ex.deadline;
     fail(late ? STATUS_HANG : STATUS_DIED, "%c died: wait status %#x", 'A' + (int)mm, status);
@@ -75,11 +77,11 @@ static void look_for_dead(void) {
 bool victim_is_dead(uint32_t mm) {
   struct victim *v = &ex.victims[mm];
   if (!v->alive || waitpid(v->pid, NULL, WNOHANG | __WALL) != v->pid) return false;
-  v->pid = 0;
+  forget(v);
   return true;
 }
 
-static bool out_of_time(void) {
+bool out_of_time(void) {
   uint64_t now = nanoseconds();
   if (now < ex.deadline) return false;
   fail(STATUS_HANG, "an op did not end in time");
@@ -182,7 +184,7 @@ void victim_kill(uint32_t mm) {
   if (v->pid > 0) {
     kill(v->pid, SIGKILL);
     while (waitpid(v->pid, NULL, __WALL) < 0 && errno == EINTR) continue;
-    if (raw_forget) raw_forget(v->pid);
+    forget(v);
   }
   for (uint32_t i = 0; i < NR_THREADS; i++) {
     struct task *task = &v->tasks[i];
@@ -219,126 +221,4 @@ struct task *thread_for_access(uint32_t mm, uint32_t *index) {
   }
   fail(STATUS_TROUBLE, "no thread for an access");
   return NULL;
-}
-
-uint32_t sleepers(void) { return (uint32_t)__builtin_popcountll(asleep_mask()); }
-
-uint64_t asleep_mask(void) {
-  uint64_t mask = 0;
-  for (uint32_t mm = 0; mm < NR_MMS; mm++) {
-    for (uint32_t i = 0; i < NR_THREADS; i++) {
-      struct task *task = &ex.victims[mm].tasks[i];
-      if (task->state == TASK_ASLEEP) mask |= 1ull << task->op;
-    }
-  }
-  return mask;
-}
-
-/* A call that can wake threads is about to be made: first all of them count as woken, then each settles. */
-void mark_woken(uint32_t mm, uint32_t pages) {
-  for (uint32_t i = 0; i < NR_THREADS; i++) {
-    struct task *task = &ex.victims[mm].tasks[i];
-    if (task->state == TASK_ASLEEP && (pages >> task->page) & 1) task->state = TASK_WOKEN;
-  }
-}
-
-static void event(uint32_t mm, const struct uffd_msg *message) {
-  uint32_t page = (uint32_t)((message->arg.pagefault.address - BASE) / ex.page_bytes);
-  uint64_t flags = message->arg.pagefault.flags;
-  uint8_t op = 0xff;
-  for (uint32_t i = 0; i < NR_THREADS; i++) {
-    struct task *task = &ex.victims[mm].tasks[i];
-    if (task->state < TASK_BUSY || box_of(mm, i)->tid != (int32_t)message->arg.pagefault.feat.ptid) continue;
-    task->state = TASK_ASLEEP;
-    task->page = (uint8_t)page;
-    op = task->op;
-    ex.victims[mm].tainted = true;
-  }
-  uint8_t shown = (uint8_t)flags & (EVENT_WRITE | EVENT_WP | EVENT_MINOR); /* the kernel's own bits */
-  if (ex.seen.events == sizeof ex.seen.event / sizeof *ex.seen.event) return;
-  ex.seen.event[ex.seen.events++] = (struct event_record){(uint8_t)mm, (uint8_t)page, shown, op};
-}
-
-void read_events(void) {
-  for (uint32_t mm = 0; mm < NR_MMS; mm++) {
-    struct uffd_msg message;
-    while (ex.victims[mm].uffd >= 0 && read(ex.victims[mm].uffd, &message, sizeof message) == sizeof message) {
-      if (message.event == UFFD_EVENT_PAGEFAULT) event(mm, &message);
-      if (message.event == UFFD_EVENT_FORK) ex.forked_uffd = (int)message.arg.fork.ufd;
-    }
-  }
-}
-
-static void ended(struct task *task, const struct mailbox *box) {
-  if (ex.seen.outcomes == sizeof ex.seen.outcome / sizeof *ex.seen.outcome) return;
-  struct outcome *outcome = &ex.seen.outcome[ex.seen.outcomes++];
-  long minor = box->after.ru_minflt - box->before.ru_minflt;
-  long major = box->after.ru_majflt - box->before.ru_majflt;
-  *outcome = (struct outcome){.op = task->op};
-  outcome->faults = (uint16_t)((minor + major + ex.small - 1) / ex.small);
-  outcome->major = (uint16_t)((major + ex.small - 1) / ex.small);
-  if (task->code == OP_GUP) gup_ended(task, box, outcome);
-  else if (box->ret < 0) outcome->result = R_FAULT;
-  else if (task->code == OP_READ) outcome->value = (uint32_t)box->value;
-  task->state = TASK_IDLE;
-}
-
-/* Takes what has ended, in the order in which it did. Returns how many threads are still between the two states. */
-static uint32_t collect(void) {
-  for (;;) {
-    uint32_t open = 0;
-    struct task *first = NULL;
-    struct mailbox *first_box = NULL;
-    for (uint32_t mm = 0; mm < NR_MMS; mm++) {
-      for (uint32_t i = 0; i < NR_THREADS; i++) {
-        struct task *task = &ex.victims[mm].tasks[i];
-        struct mailbox *box = box_of(mm, i);
-        if (task->state < TASK_BUSY) continue;
-        if (task->state != TASK_ASLEEP) open++;
-        if (!is_done(box)) continue;
-        if (first == NULL || (int32_t)(box->order - first_box->order) < 0) {
-          first = task;
-          first_box = box;
-        }
-      }
-    }
-    if (first == NULL) return open;
-    ended(first, first_box);
-  }
-}
-
-/* Those that a call might have woken and that sleep as before. */
-static void find_unwoken(void) {
-  for (uint32_t mm = 0; mm < NR_MMS; mm++) {
-    for (uint32_t i = 0; i < NR_THREADS; i++) {
-      struct task *task = &ex.victims[mm].tasks[i];
-      if (task->state != TASK_WOKEN || is_done(box_of(mm, i))) continue;
-      char path[64], where[64] = "";
-      snprintf(path, sizeof path, "/proc/%d/task/%d/wchan", ex.victims[mm].pid, box_of(mm, i)->tid);
-      int fd = open(path, O_RDONLY | O_CLOEXEC);
-      ssize_t n = fd < 0 ? -1 : read(fd, where, sizeof where - 1);
-      close_fd(&fd);
-      /* Old kernels print 0; under SCHED_FIFO whoever could run would have run before us. */
-      bool hidden = n <= 0 || !strcmp(where, "0");
-      if (!strncmp(where, "handle_userfault", 16) || (hidden && ex.fifo)) task->state = TASK_ASLEEP;
-      else if (hidden && nanoseconds() > ex.deadline - ex.op_nanoseconds / 2) task->state = TASK_ASLEEP;
-    }
-  }
-}
-
-void settle(void) {
-  while (!ex.failure) {
-    read_events();
-    if (collect() == 0) return;
-    find_unwoken();
-    read_events();
-    if (collect() == 0) return;
-    __atomic_store_n(&ex.arena->waiting, 1, __ATOMIC_SEQ_CST);
-    read_events();
-    if (collect() != 0) wait_for_news(ex.fifo ? 100 : 5);
-    __atomic_store_n(&ex.arena->waiting, 0, __ATOMIC_SEQ_CST);
-    if (collect() == 0) return;
-    look_for_dead();
-    if (ex.failure || out_of_time()) return;
-  }
 }
