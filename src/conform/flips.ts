@@ -88,11 +88,9 @@ export function flipKnobs(
     }
     return undefined;
   };
-  /** The world that a program ends in, as one string. */
-  const ends = (run: ModelRunner, vector: KnobVector, words: Uint32Array): string => {
+  const ends = (vector: KnobVector, programs: readonly Uint32Array[]): string[] => {
     engine.configureVector(vector);
-    run.run(words);
-    return Buffer.from(engine.snapshot()).toString('latin1');
+    return programs.map((words) => runner.end(words));
   };
   const agreeing = observed.map((set) => {
     const good: number[] = [];
@@ -102,7 +100,8 @@ export function flipKnobs(
     }
     return { layout: set.layout, programs: good.map((i) => set.programs[i]!), runs: good.map((i) => set.runs[i]!) };
   });
-  const total = agreeing.reduce((sum, { programs }) => sum + programs.length, 0);
+  const all = agreeing.flatMap(({ programs }) => programs);
+  const usual = ends(base, all);
   const knobs = catalogue.knobs.filter(({ kind }) => kind !== 'environment');
   const flips = knobs.map((knob, done): Flip => {
     onProgress(done, knobs.length);
@@ -120,14 +119,12 @@ export function flipKnobs(
       after += set.programs.length;
     }
     const reason = whyUnseen(knob);
-    const inside = agreeing
-      .flatMap(({ programs }) => programs)
-      .filter((words) => ends(runner, base, words) !== ends(runner, vector, words)).length;
+    const inside = ends(vector, all).filter((end, i) => end !== usual[i]).length;
     return { knob, on, inside, ...(reason !== undefined && { reason }) };
   });
   engine.configureVector(base);
-  const all = observed.reduce((sum, { programs }) => sum + programs.length, 0);
-  return { flips, programs: total, disagreeing: all - total };
+  const given = observed.reduce((sum, { programs }) => sum + programs.length, 0);
+  return { flips, programs: all.length, disagreeing: given - all.length };
 }
 
 /** In words, why a flip was not noticed. */

@@ -168,6 +168,13 @@ export class ModelRunner {
     return { ops };
   }
 
+  /** The world that a program ends in, as one string: nothing is observed on the way. */
+  end(words: Uint32Array): string {
+    this.stepper.begin();
+    for (let i = 0; i < words.length; i++) this.stepper.run(words[i]!, i);
+    return Buffer.from(this.stepper.engine.snapshot()).toString('latin1');
+  }
+
   #observe(index: number, result: number, before: readonly number[]): Omit<Observed, 'asleep' | 'cells'> {
     const { buffer } = this.stepper.engine.module.memory;
     const { at, count, results, faults } = this.#observations;
