@@ -217,7 +217,7 @@ const TRIALS: readonly Trial[] = [
   { slug: 'wp-stray', program: `${PROTECTED}; pageout A p0; uffd_unreg A p0`, kernel: 'v5.19', where: { detail: 1 } },
   {
     slug: 'wp-stray',
-    program: `${UNPOPULATED}; fork A->B`,
+    program: `mmap A p0..p3; write A p1; uffd_reg A p0 WP WP_UNPOPULATED; wp A p0; fork A->B`,
     kernel: 'repaired -fork.marker_by_child_vma',
     where: { mm: 1, detail: 2 },
   },

@@ -123,7 +123,7 @@ export function draw_op(second: bool): u32 {
   const used = (handles as u32) & 15;
   const writable = (handles >> 32) as u32;
   const asleep: u32 = (load<u8>(SLEEPERS, 4) | load<u8>(SLEEPERS + SLEEPER_SIZE, 4) | load<u8>(SLEEPERS + 2 * SLEEPER_SIZE, 4) |
-    load<u8>(SLEEPERS + 3 * SLEEPER_SIZE, 4)) & 1;
+    load<u8>(SLEEPERS + 3 * SLEEPER_SIZE, 4)) != 0 ? 1 : 0;
   const context = (used ? 1 : 0) + (uffd ? 2 + 2 * asleep : 0) + after_access;
 
   const drawn: u32 = load<u8>(mix + (((context as usize) << 6) | ((r & 63) as usize)));

@@ -166,6 +166,7 @@ export function kernelVector(id: u32): bool {
       on(K.GUP_UNSHARE);
       on(K.WP_EVENT_NEEDS_WRITE);
       on(K.WP_PMD_EVENT_NEEDS_WRITE);
+      on(K.FORK_COPIES_WP_VMA);
       carries(C.UNSHARE_COPY, true, true, false);
       carries(C.UNUSE, true, true, true);
       on(cell(C.SWAPIN, Column.EXCLUSIVE));
@@ -187,6 +188,7 @@ export function kernelVector(id: u32): bool {
       on(K.FORK_MARKER_BY_CHILD);
       on(K.UNWP_UPGRADES_WRITE);
       on(K.UFFD_WP_UNPOPULATED);
+      on(K.WP_PER_VMA);
       on(cell(C.ANON_MARKER, Column.UFFD_WP));
       on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
       return true;
@@ -200,10 +202,12 @@ export function kernelVector(id: u32): bool {
     case Kernel.V6_18:
       kernelVector(Kernel.V6_12);
       on(K.REUSE_LARGE_FOLIO);
+      on(K.VMA_MERGES_INTO_UNWRITTEN);
       return true;
     case Kernel.V7_2:
       kernelVector(Kernel.V6_18);
       on(K.SWAPIN_NEVER_BYPASSES);
+      on(K.VMA_MERGE_KEEPS_SOFT_DIRTY);
       return true;
     case Kernel.REPAIRED:
       kernelVector(Kernel.V7_2);

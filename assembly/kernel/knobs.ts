@@ -81,7 +81,12 @@ export namespace K {
   export const MPROTECT_UPGRADES_WRITE: u32 = 50;
   export const UPGRADE_HONOURS_SOFT_DIRTY: u32 = 51;
   export const UNWP_UPGRADES_WRITE: u32 = 52;
+  export const FORK_COPIES_WP_VMA: u32 = 54;
+  // VMAs
+  export const VMA_MERGES_INTO_UNWRITTEN: u32 = 60;
+  export const VMA_MERGE_KEEPS_SOFT_DIRTY: u32 = 61;
   // userfaultfd
+  export const WP_PER_VMA: u32 = 55;
   export const UFFD_WP_UNPOPULATED: u32 = 56;
   export const UFFD_UNREGISTER_WAKES_WP: u32 = 57;
   export const SPLIT_CARRIES_DIRTY: u32 = 58;
@@ -161,6 +166,10 @@ export function knobRow(id: u32): string {
     case K.MPROTECT_UPGRADES_WRITE: return "mprotect.upgrades_write\tbehaviour\t64fe24a3e05e (v6.0)\tmprotect to RW maps exclusive anonymous pages writable at once.";
     case K.UPGRADE_HONOURS_SOFT_DIRTY: return "upgrade.honours_soft_dirty\tbehaviour\t76aefad628aa (v6.0)\tcan_change_pte_writable reads VM_SOFTDIRTY the right way round (set = not tracking).";
     case K.UNWP_UPGRADES_WRITE: return "unwp.upgrades_write\tbehaviour\tv6.3\tRemoving uffd-wp maps exclusive anonymous pages writable at once.";
+    case K.FORK_COPIES_WP_VMA: return "fork.copies_wp_vma\tbehaviour\tc56d1b62cce8 (v5.19)\tfork copies the page tables of a child's VMA that is registered for write-protect even if it never had an anonymous page.";
+    case K.VMA_MERGES_INTO_UNWRITTEN: return "vma.merges_into_unwritten\tbehaviour\t879bca0a2c4f (v6.16)\tA VMA with anonymous pages merges into a neighbour that never had any (before: only the other way round).";
+    case K.VMA_MERGE_KEEPS_SOFT_DIRTY: return "vma.merge_keeps_soft_dirty\tbehaviour\tv7.0 (from memory)\tVMAs that merge count as new for soft-dirty if one of them did (before: as the one that grew).";
+    case K.WP_PER_VMA: return "wp.per_vma\tbehaviour\ta1b92a3f14dc (v6.3)\tUFFDIO_WRITEPROTECT goes VMA by VMA over holes up to the first unregistered one (before: one VMA must hold the whole range, or nothing happens).";
     case K.UFFD_WP_UNPOPULATED: return "uffd.wp_unpopulated\tbehaviour\t2bad466cc9d9 (v6.4)\tUFFD_FEATURE_WP_UNPOPULATED exists: protecting a none PTE installs a marker.";
     case K.UFFD_UNREGISTER_WAKES_WP: return "uffd.unregister_wakes_wp\tbehaviour\tin no release (5.10 to 7.2 measured)\tUFFDIO_UNREGISTER of a write-protect-only range wakes the threads that sleep on it.";
     case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17 (v6.1)\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";

@@ -101,7 +101,8 @@ export namespace P {
   export const RECLAIM_THP: u32 = 97;
   export const PAGEOUT_SHARED: u32 = 98;
   export const SWAPIN_BYPASS: u32 = 99;
-  export const COUNT: u32 = 100;
+  export const VMA_MERGE: u32 = 100;
+  export const COUNT: u32 = 101;
 }
 
 /** Row for people: "function \t decision". */
@@ -187,6 +188,7 @@ export function pointRow(id: u32): string {
     case P.RECLAIM_FREES: return "shrink_page_list\twritten and freed";
     case P.RECLAIM_HELD: return "shrink_page_list\tsomebody holds it: stays in the swap cache";
     case P.SWAPIN_BYPASS: return "do_swap_page\tsynchronous device, last entry: the swap cache is left out";
+    case P.VMA_MERGE: return "vma_merge\tequal neighbours become one";
     case P.RECLAIM_THP: return "shrink_page_list\ta huge page goes as a whole";
     case P.PAGEOUT_SHARED: return "madvise_pageout\tmapped elsewhere too, or held: left alone";
     case P.UNUSE_PTE: return "unuse_pte\tswapoff brings the page back";

@@ -5,8 +5,9 @@ import { P } from '../kernel/points';
 import { C, carried } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { __split_huge_pmd } from './huge_memory';
-import { MM_HAS_PINNED, MM_VMA, NR_PMDS } from './layout';
+import { HPAGE_PMD_NR, MM_HAS_PINNED, MM_VMA, NR_PMDS } from './layout';
 import { maybe_mkwrite } from './memory';
+import { dup_vmas } from './mmap';
 import {
   add_entire_mapcount, alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
   page_maybe_dma_pinned, page_version, PageAnonExclusive, set_page_version, SetPageAnonExclusive,
@@ -18,7 +19,7 @@ import {
 } from './pgtable';
 import { swap_duplicate } from './swapfile';
 import { flush_tlb_mm } from './tlb';
-import { change_vm_flags, vm_flags, VM_PAGE_PROT, VM_UFFD_WP } from './vma';
+import { anon_vma, change_vm_flags, vm_flags, VM_DAX, VM_PAGE_PROT, VM_READ, VM_UFFD_WP } from './vma';
 
 /** Does the child's copy of the entry keep uffd-wp? Until v5.13 the parent's VMA was asked. */
 // @ts-ignore: decorator
@@ -104,19 +105,36 @@ function copy_nonpresent_pte(dst: u32, src: u32, page: u32, e: u64): void {
   set_pte_at(dst, page, child);
 }
 
+/** Must the page tables of this page's VMA be copied? What faults can rebuild is not. */
+function vma_needs_copy(dst: u32, src: u32, page: u32): bool {
+  if (knob(K.FORK_COPIES_WP_VMA) && vm_flags(dst, page) & VM_UFFD_WP) return true;
+  return anon_vma(src, page) != 0 || (vm_flags(src, page) & VM_DAX) != 0;
+}
+/** Pages of the PMD whose VMAs are to be copied, as four bits. */
+function copied_pages(dst: u32, src: u32, pmd: u32): u32 {
+  let pages: u32 = 0;
+  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
+    const page = (pmd << 2) + i;
+    if (vm_flags(src, page) & VM_READ && vma_needs_copy(dst, src, page)) pages |= 1 << i;
+  }
+  return pages;
+}
 /** VMAs and page tables of src into the empty dst; `inherit` keeps the uffd registration. False = out of memory. */
 export function dup_mmap(dst: u32, src: u32, inherit: bool): bool {
   v128.store(mm_at(dst), v128.load(mm_at(src), MM_VMA), MM_VMA);
+  dup_vmas(dst, src);
   if (!inherit) change_vm_flags(dst, 0xff, 0, VM_UFFD_WP);
   set_pud_at(dst, pud_at(src));
   let ok = true;
   for (let pmd: u32 = 0; ok && pmd < NR_PMDS; pmd++) {
     const upper = pmd_at(src, pmd);
     if (pmd_none(upper)) continue;
+    const pages = copied_pages(dst, src, pmd);
+    if (pages == 0) continue;
     if (pmd_trans_huge(upper) && copy_huge_pmd(dst, src, pmd, upper)) continue;
     set_pmd_at(dst, pmd, _PAGE_TABLE);
-    for (let i: u32 = 0; ok && i < 4; i++) {
-      const page = (pmd << 2) + i;
+    for (let rest = pages; ok && rest != 0; rest &= rest - 1) {
+      const page = (pmd << 2) + ctz(rest);
       const e = pte_at(src, page);
       if (e == 0) continue;
       if (pte_present(e)) ok = copy_present_pte(dst, src, page, e);

@@ -5,6 +5,7 @@ import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_MMS, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
+import { anon_vma_prepare } from './mmap';
 import { numa_restore } from './mprotect';
 import {
   add_entire_mapcount, alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE, page_add_rmap,
@@ -18,11 +19,12 @@ import {
 } from './pgtable';
 import { page_map_swapcount } from './swapfile';
 import { flush_pmd_tlb_range } from './tlb';
-import { one_vma, pmd_vm_flags, VM_PAGE_PROT, VM_WRITE } from './vma';
+import { one_vma, VM_PAGE_PROT, VM_WRITE } from './vma';
 import { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_WRITE } from './vmf';
 
 export function do_huge_pmd_anonymous_page(mm: u32, pmd: u32, flags: u32, vma: u32): u32 {
-  if (!one_vma(pmd_vm_flags(mm, pmd))) return VM_FAULT_FALLBACK;
+  if (!one_vma(mm, pmd)) return VM_FAULT_FALLBACK;
+  anon_vma_prepare(mm, pmd << 2);
   if (!(flags & FAULT_FLAG_WRITE)) {
     at(P.HUGE_ZERO_PAGE);
     set_pmd_at(mm, pmd, VM_PAGE_PROT | _PAGE_PSE | pfn_bits(HUGE_ZERO_PFN));

@@ -51,6 +51,10 @@ export const MM_GEN: usize = 105;
 export const MM_HAS_PINNED: usize = 106;
 /** userfaultfd context: bit 0 open, then the features it was created with (see userfaultfd.ts). */
 export const MM_UFFD: usize = 107;
+/** u8, bit = page: a VMA starts there. */
+export const MM_VMA_STARTS: usize = 108;
+/** One u8 per page: the anon_vma of its VMA (0 = none yet), see mmap.ts. */
+export const MM_ANON_VMA: usize = 112;
 
 /** struct page as arrays of bytes, index = frame number; frames 24..31 are the special ones. */
 export const PAGES: usize = WORLD + 768;
@@ -80,7 +84,7 @@ export const TLB_CPU_SIZE: usize = 24;
 /** GUP handle: 8 bytes: in use, mm, page, frame, u16 flags (see ops/table.ts), u16 reserved. */
 export const HANDLES: usize = TLB + 48;
 export const HANDLE_SIZE: usize = 8;
-/** Sleeper: u32 op word, in use, op index, mm, page. */
+/** Sleeper: u32 op word, place in the order of falling asleep (0 = not in use), op index, index at which, mm and page. */
 export const SLEEPERS: usize = HANDLES + 32;
 export const SLEEPER_SIZE: usize = 8;
 /** Free frames, bit = frame. */

@@ -4,6 +4,7 @@ import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
 import { split_huge_page, vma_adjust_trans_huge } from './huge_memory';
 import { HPAGE_PMD_NR, NR_PMDS, PG_ENTIRE } from './layout';
+import { remove_vmas } from './mmap';
 import {
   add_entire_mapcount, compound_head, is_special_pfn, page_mapcount, page_remove_rmap, PageCompound, put_page,
   set_page_dirty, total_mapcount,
@@ -14,7 +15,7 @@ import {
 } from './pgtable';
 import { free_swap_and_cache, free_swap_cache } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { change_vm_flags, vm_flags } from './vma';
+import { vma_end } from './vma';
 import { shrink_folio } from './vmscan';
 
 function zap_pte(mm: u32, page: u32, e: u64): void {
@@ -71,7 +72,7 @@ export function zap_page_range(mm: u32, mask: u32): void {
 /** Unmaps: entries, VMAs, and page tables that cover no VMA any more. */
 export function unmap_region(mm: u32, mask: u32): void {
   zap_page_range(mm, mask);
-  change_vm_flags(mm, mask, 0, 0xffff);
+  remove_vmas(mm, mask);
   for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
     if (((mask >> (pmd << 2)) & 0xf) == 0xf && pmd_at(mm, pmd) == _PAGE_TABLE) set_pmd_at(mm, pmd, 0);
   }
@@ -162,7 +163,7 @@ export function madvise_pageout(mm: u32, mask: u32): void {
   for (let rest = mask; rest != 0; ) {
     const first = ctz(rest);
     let end = first + 1;
-    while (end & 3 && (mask >> end) & 1 && vm_flags(mm, end) == vm_flags(mm, first)) end++;
+    while (end & 3 && (mask >> end) & 1 && end < vma_end(mm, first)) end++;
     madvise_pageout_pmd(mm, first, end);
     rest &= ~((1 << end) - 1);
   }

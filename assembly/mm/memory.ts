@@ -8,6 +8,7 @@ import {
   do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pud,
 } from './huge_memory';
 import { HPAGE_PMD_NR } from './layout';
+import { anon_vma_prepare } from './mmap';
 import { numa_restore } from './mprotect';
 import {
   alloc_page, compound_head, DAX_PFN, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_count, page_mapcount,
@@ -145,6 +146,7 @@ function do_anonymous_page(mm: u32, page: u32, flags: u32, vma: u32, orig: u64):
     set_pte_at(mm, page, VM_PAGE_PROT | _PAGE_SPECIAL | pfn_bits(ZERO_PFN) | kept);
     return 0;
   }
+  anon_vma_prepare(mm, page);
   const f = alloc_page();
   if (f == NO_PAGE) return VM_FAULT_OOM;
   at(P.ANON_PAGE);
@@ -245,6 +247,7 @@ function wp_page_reuse(mm: u32, page: u32, vma: u32, e: u64): u32 {
 
 /** First section: allocate and copy without the page-table lock. The caller took a reference on `old`. */
 function wp_page_copy(mm: u32, page: u32, flags: u32, vma: u32, e: u64, old: u32): u32 {
+  anon_vma_prepare(mm, page);
   const copy = alloc_page();
   if (copy == NO_PAGE) {
     put_page(old);

@@ -9,10 +9,11 @@ import {
   pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write, pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at,
   set_pte_at, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
-import { __split_huge_pmd, vma_adjust_trans_huge } from './huge_memory';
+import { __split_huge_pmd } from './huge_memory';
+import { vma_modify } from './mmap';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import {
-  change_vm_flags, mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
+  mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
 } from './vma';
 
 export const CP_MPROTECT: u32 = 0;
@@ -135,7 +136,6 @@ export function mprotect_fixup(mm: u32, mask: u32, write: bool): void {
   const changed = write ? pages_with(mm, mask, 0, VM_WRITE) : pages_with(mm, mask, VM_WRITE, 0);
   if (changed == 0) return;
   at(write ? P.MPROTECT_RW : P.MPROTECT_R);
-  vma_adjust_trans_huge(mm, changed);
-  change_vm_flags(mm, changed, write ? VM_WRITE : 0, write ? 0 : VM_WRITE);
+  vma_modify(mm, changed, write ? VM_WRITE : 0, write ? 0 : VM_WRITE);
   change_protection(mm, changed, CP_MPROTECT);
 }

@@ -22,6 +22,8 @@ export namespace Obs {
   export const NO_PROGRESS: u32 = 8;
   /** Fast-only read GUP found nothing: mm, page. */
   export const FAST_REFUSED: u32 = 9;
+  /** UFFDIO_WRITEPROTECT failed after it had changed part of its range: mm; the op's word has the rest. */
+  export const WP_PARTIAL: u32 = 10;
 }
 
 // @ts-ignore: decorator

@@ -5,11 +5,12 @@ import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { Residency, T, transition } from '../kernel/tables';
 import { at } from '../kernel/trace';
-import { vma_adjust_trans_huge } from './huge_memory';
+import { vma_modify } from './mmap';
 import { change_protection, CP_UFFD_WP, CP_UFFD_WP_RESOLVE } from './mprotect';
 import { is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_present } from './pgtable';
 import {
-  change_vm_flags, mm_uffd, pages_with, set_mm_uffd, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_READ, VM_UFFD_WP,
+  mm_uffd, pages_with, set_mm_uffd, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_READ, VM_UFFD_WP,
+  vma_end,
 } from './vma';
 import { VM_FAULT_SLEEP } from './vmf';
 
@@ -30,8 +31,7 @@ export function userfaultfd_register(mm: u32, mask: u32, features: u32): bool {
     set_mm_uffd(mm, UFFD_OPEN | features);
   }
   at(P.UFFD_REGISTER);
-  vma_adjust_trans_huge(mm, mask);
-  change_vm_flags(mm, mask, VM_UFFD_WP, 0);
+  vma_modify(mm, mask, VM_UFFD_WP, 0);
   return true;
 }
 
@@ -52,9 +52,8 @@ function clear_uffd_wp(mm: u32, mask: u32, row: u32): void {
   }
 }
 function leave(mm: u32, mask: u32, row: u32): void {
-  vma_adjust_trans_huge(mm, mask);
   clear_uffd_wp(mm, mask, row);
-  change_vm_flags(mm, mask, 0, VM_UFFD_WP);
+  vma_modify(mm, mask, 0, VM_UFFD_WP);
 }
 
 /** UFFDIO_UNREGISTER. False: no uffd. */
@@ -74,10 +73,26 @@ export function userfaultfd_release(mm: u32): bool {
   return true;
 }
 
-/** UFFDIO_WRITEPROTECT over registered pages only; false and no effect otherwise. */
-export function mwriteprotect_range(mm: u32, mask: u32, protect: bool): bool {
-  if (!(mm_uffd(mm) & UFFD_OPEN) || pages_with(mm, mask, VM_UFFD_WP, 0) != mask) return false;
-  at(protect ? P.UFFD_WP : P.UFFD_UNWP);
-  change_protection(mm, mask, protect ? CP_UFFD_WP : CP_UFFD_WP_RESOLVE);
-  return true;
+/** Result of mwriteprotect_range: it stopped at a VMA that is not registered. */
+export const WP_ENOENT: u32 = 0x100;
+/** UFFDIO_WRITEPROTECT on the pages of `range`. Returns the pages done, with WP_ENOENT if it failed. */
+export function mwriteprotect_range(mm: u32, range: u32, protect: bool): u32 {
+  if (!(mm_uffd(mm) & UFFD_OPEN)) return WP_ENOENT;
+  let done = range;
+  let failed: u32 = 0;
+  if (knob(K.WP_PER_VMA)) {
+    // VMA by VMA over holes, up to the first one that is not registered.
+    const stray = pages_with(mm, range, VM_READ, VM_UFFD_WP);
+    if (stray) failed = WP_ENOENT;
+    done = pages_with(mm, stray ? range & ((1 << ctz(stray)) - 1) : range, VM_UFFD_WP, 0);
+    if (done == 0) failed = WP_ENOENT;
+  } else {
+    const first = ctz(range);
+    if (pages_with(mm, range, VM_UFFD_WP, 0) != range || vma_end(mm, first) < 32 - clz(range)) return WP_ENOENT;
+  }
+  if (done != 0) {
+    at(protect ? P.UFFD_WP : P.UFFD_UNWP);
+    change_protection(mm, done, protect ? CP_UFFD_WP : CP_UFFD_WP_RESOLVE);
+  }
+  return done | failed;
 }

@@ -1,5 +1,5 @@
-// VMAs as one word of flags per page: a VMA is a maximal run of pages with equal flags.
-import { MM_ALIVE, MM_UFFD, MM_VMA } from './layout';
+// VMAs: one word of flags per page, and where they start. Changes to them are in mmap.ts.
+import { MM_ALIVE, MM_ANON_VMA, MM_UFFD, MM_VMA, MM_VMA_STARTS, NR_PAGES } from './layout';
 import { _PAGE_ACCESSED, _PAGE_NX, _PAGE_PRESENT, _PAGE_USER, mm_at } from './pgtable';
 
 export const VM_READ: u32 = 0x01;
@@ -12,6 +12,8 @@ export const VM_HUGEPAGE: u32 = 0x80;
 export const VM_SOFTDIRTY: u32 = 0x100;
 /** A DAX-like file mapping: no struct pages of its own, mappable by a huge PUD. */
 export const VM_DAX: u32 = 0x200;
+/** MADV_DONTDUMP: only to part a VMA for a moment. */
+export const VM_DONTDUMP: u32 = 0x400;
 
 /** mm->uffd: bit 0 open; features of UFFDIO_API from bit 1. */
 export const UFFD_OPEN: u32 = 1;
@@ -30,10 +32,35 @@ export const VM_PAGE_PROT: u64 = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _
 @inline export function pmd_vm_flags(mm: u32, pmd: u32): u64 {
   return load<u64>(mm_at(mm) + ((pmd as usize) << 3), MM_VMA);
 }
-/** Do the four pages of the PMD lie in one VMA? */
+/** Pages at which a VMA starts, as a mask. */
 // @ts-ignore: decorator
-@inline export function one_vma(flags4: u64): bool {
-  return flags4 == (flags4 & 0xffff) * 0x0001000100010001;
+@inline export function vma_starts(mm: u32): u32 {
+  return load<u8>(mm_at(mm), MM_VMA_STARTS);
+}
+// @ts-ignore: decorator
+@inline export function set_vma_starts(mm: u32, mask: u32): void {
+  store<u8>(mm_at(mm), mask, MM_VMA_STARTS);
+}
+/** First page of the VMA that `page` lies in. */
+export function vma_start(mm: u32, page: u32): u32 {
+  return 31 - clz(vma_starts(mm) & ((2 << page) - 1));
+}
+/** The page behind the last one of the VMA that `page` lies in. */
+export function vma_end(mm: u32, page: u32): u32 {
+  let end = page + 1;
+  while (end < NR_PAGES && vm_flags(mm, end) & VM_READ && !((vma_starts(mm) >> end) & 1)) end++;
+  return end;
+}
+/** Do the four pages of the PMD lie in one VMA? */
+export function one_vma(mm: u32, pmd: u32): bool {
+  return vma_end(mm, pmd << 2) >= (pmd << 2) + 4;
+}
+// @ts-ignore: decorator
+@inline export function anon_vma(mm: u32, page: u32): u32 {
+  return load<u8>(mm_at(mm) + (page as usize), MM_ANON_VMA);
+}
+export function set_anon_vma(mm: u32, mask: u32, id: u32): void {
+  for (let rest = mask; rest != 0; rest &= rest - 1) store<u8>(mm_at(mm) + (ctz(rest) as usize), id, MM_ANON_VMA);
 }
 /** The eight flag words as lanes. */
 // @ts-ignore: decorator

@@ -32,7 +32,10 @@ export function setInterleaved(on: bool): void {
 @inline export function vmf_index(): u32 {
   return load<u8>(VMF, 4);
 }
-/** 0 = not started or ended, 1 = runs, 2 = inside wp_page_copy with the lock dropped. */
+/** Stages of the op: before its fault or after, inside wp_page_copy with the lock dropped, or just woken. */
+export const VMF_RUNS: u32 = 1;
+export const VMF_COPYING: u32 = 2;
+export const VMF_WOKEN: u32 = 3;
 // @ts-ignore: decorator
 @inline export function vmf_stage(): u32 {
   return load<u8>(VMF, 5);
@@ -45,7 +48,7 @@ export function setInterleaved(on: bool): void {
 @inline export function vmf_start(word: u32, index: u32): void {
   store<u32>(VMF, word);
   store<u8>(VMF, index, 4);
-  store<u8>(VMF, 1, 5);
+  store<u8>(VMF, VMF_RUNS, 5);
   store<u8>(VMF, 0, 6);
   store<u32>(VMF, 0, 8);
 }
@@ -67,7 +70,7 @@ export function setInterleaved(on: bool): void {
 }
 /** Saves the locals of wp_page_copy across the dropped lock. */
 export function vmf_save_copy(mm: u32, page: u32, flags: u32, orig: u64, old: u32, copy: u32): void {
-  store<u8>(VMF, 2, 5);
+  store<u8>(VMF, VMF_COPYING, 5);
   store<u8>(VMF, mm, 12);
   store<u8>(VMF, page, 13);
   store<u8>(VMF, flags, 14);

@@ -4,12 +4,12 @@ import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at, traceOp } from '../kernel/trace';
 import { dup_mmap } from '../mm/fork';
-import { __split_huge_pmd } from '../mm/huge_memory';
 import {
   FREE_MASK, HANDLE_SIZE, HANDLES, MAX_OPS, MM_ALIVE, MM_GEN, MM_HAS_PINNED, MM_SIZE, NR_FRAMES, NR_MMS, OBS_COUNT,
   OP_RESULT, PG_PINS, PRISTINE, PROGRAM, RESULTS, THREADS, VMF, VMF_SIZE, WORLD, WORLD_SIZE, TOUCHED,
 } from '../mm/layout';
 import { madvise_pageout, unmap_region, zap_page_range } from '../mm/madvise';
+import { mmap_region, vma_modify } from '../mm/mmap';
 import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
 import { Obs, observe } from '../mm/observe';
 import { compound_head, is_special_pfn, page_version, put_page, set_page_dirty, set_page_version } from '../mm/page';
@@ -18,11 +18,11 @@ import { swapoff } from '../mm/swapfile';
 import { clear_refs_write } from '../mm/task_mmu';
 import { flush_tlb_mm } from '../mm/tlb';
 import {
-  mwriteprotect_range, userfaultfd_register, userfaultfd_release, userfaultfd_unregister,
+  mwriteprotect_range, userfaultfd_register, userfaultfd_release, userfaultfd_unregister, WP_ENOENT,
 } from '../mm/userfaultfd';
 import {
-  change_vm_flags, mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX,
-  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
+  mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_DONTDUMP,
+  VM_HUGEPAGE, VM_READ,
 } from '../mm/vma';
 import { interleaved, setInterleaved, vmf_start } from '../mm/vmf';
 import { pageout } from '../mm/vmscan';
@@ -87,8 +87,7 @@ export function op_valid(word: u32): bool {
 
 function op_mmap(mm: u32, mask: u32, flags: u32, index: u32): u32 {
   if (pages_with(mm, mask, 0, VM_READ) != mask) return R.SKIP;
-  const extra: u32 = flags & F_MMAP_DAX ? VM_DAX : flags & F_MMAP_THP ? VM_HUGEPAGE : 0;
-  change_vm_flags(mm, mask, VM_READ | VM_WRITE | VM_MAYWRITE | VM_SOFTDIRTY | extra, 0);
+  mmap_region(mm, mask, flags & F_MMAP_DAX ? VM_DAX : flags & F_MMAP_THP ? VM_HUGEPAGE : 0);
   return done(index);
 }
 function op_fork(mm: u32, child: u32, index: u32): u32 {
@@ -145,14 +144,16 @@ function op_hwrite(h: u32, index: u32): u32 {
   observe(Obs.HWRITE, 0, 0, h, index + 1, index, 0);
   return R.OK;
 }
+/** As user space does it: a VMA boundary in the middle of the huge page, for a moment. */
 function op_thp_split(mm: u32, mask: u32, index: u32): u32 {
   let split = false;
   for (let pmd: u32 = 0; pmd < 2; pmd++) {
     const e = pmd_at(mm, pmd);
-    if ((mask >> (pmd << 2)) & 0xf && !pmd_none(e) && pmd_trans_huge(e)) {
-      __split_huge_pmd(mm, pmd);
-      split = true;
-    }
+    if (!((mask >> (pmd << 2)) & 0xf)) continue;
+    if (!pmd_none(e) && pmd_trans_huge(e)) split = true;
+    const half = pages_with(mm, 0xc << (pmd << 2), VM_READ, 0);
+    vma_modify(mm, half, VM_DONTDUMP, 0);
+    vma_modify(mm, half, 0, VM_DONTDUMP);
   }
   return split ? done(index) : R.SKIP;
 }
@@ -195,14 +196,17 @@ function op_uffd_close(mm: u32, index: u32): u32 {
   wake(mm, 0xff);
   return R.OK;
 }
-/** wp (protect) or unwp; a range that is not mapped or registered throughout is refused as a whole. */
+/** wp (protect) or unwp. It may fail midway; then nobody is woken. */
 function op_wp(mm: u32, word: u32, protect: bool, index: u32): u32 {
   const asked = arg_mask(op_page(word));
-  const mask = mapped_pages(mm, word);
-  if (mask == 0) return R.SKIP;
-  if (mask != asked || !mwriteprotect_range(mm, mask, protect)) return R.REFUSED;
+  if (mapped_pages(mm, word) == 0) return R.SKIP;
+  const result = mwriteprotect_range(mm, asked, protect);
+  if (result & WP_ENOENT) {
+    if (result != WP_ENOENT) observe(Obs.WP_PARTIAL, mm, 0, 0, 0, index, 0);
+    return R.REFUSED;
+  }
   done(index);
-  if (!protect && !knob(K.MUTANT_UNWP_FORGETS_WAKE)) wake(mm, mask);
+  if (!protect && !knob(K.MUTANT_UNWP_FORGETS_WAKE)) wake(mm, asked);
   return R.OK;
 }
 
@@ -259,7 +263,7 @@ function exec_op(word: u32, index: u32): u32 {
     case Op.UFFD_REG: {
       const mask = mapped_pages(mm, word);
       if (!alive || mask == 0) return R.SKIP;
-      return mask == arg_mask(op_page(word)) ? op_uffd_reg(mm, mask, op_flags(word), index) : R.REFUSED;
+      return op_uffd_reg(mm, mask, op_flags(word), index);
     }
     case Op.UFFD_UNREG: {
       const mask = mapped_pages(mm, word);

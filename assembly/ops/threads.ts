@@ -20,8 +20,8 @@ import { tlb_entry, tlb_fill, TLB_FRAME, TLB_VALID, TLB_WRITE } from '../mm/tlb'
 import { is_cow_mapping, vm_flags, VM_MAYWRITE, VM_READ, VM_WRITE } from '../mm/vma';
 import {
   FAULT_FLAG_WRITE, interleaved, set_vmf_foll, set_vmf_stage, vmf_copy, vmf_flags, vmf_foll, vmf_index, vmf_mm, vmf_old,
-  vmf_orig, vmf_page, vmf_stage, vmf_start, vmf_turn, vmf_word, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_SLEEP,
-  VM_FAULT_YIELD,
+  vmf_orig, vmf_page, vmf_stage, vmf_start, vmf_turn, vmf_word, VMF_COPYING, VMF_RUNS, VMF_WOKEN, VM_FAULT_OOM,
+  VM_FAULT_SIGBUS, VM_FAULT_SLEEP, VM_FAULT_YIELD,
 } from '../mm/vmf';
 import {
   F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y,
@@ -51,11 +51,13 @@ export function can_sleep(): bool {
   return false;
 }
 function fall_asleep(word: u32, index: u32, mm: u32, page: u32): void {
+  let last: u32 = 0;
+  for (let i: u32 = 0; i < NR_SLEEPERS; i++) last = max<u32>(last, load<u8>(sleeper(i), 4));
   for (let i: u32 = 0; i < NR_SLEEPERS; i++) {
     const s = sleeper(i);
     if (load<u8>(s, 4)) continue;
     store<u32>(s, word);
-    store<u8>(s, 1, 4);
+    store<u8>(s, last + 1, 4);
     store<u8>(s, index, 5);
     store<u8>(s, now, 6);
     store<u8>(s, (mm << 4) | page, 7);
@@ -68,6 +70,14 @@ export function kill_sleepers(mm: u32): void {
     if (load<u8>(sleeper(i), 4) && ((load<u8>(sleeper(i), 7) as u32) >> 4) == mm) store<u64>(sleeper(i), 0);
   }
 }
+/** The sleeper of `due` whose event was read last: the wait queue is a stack. */
+function newest(due: u32): u32 {
+  let found = ctz(due);
+  for (let rest = due; rest != 0; rest &= rest - 1) {
+    if (load<u8>(sleeper(ctz(rest)), 4) > load<u8>(sleeper(found), 4)) found = ctz(rest);
+  }
+  return found;
+}
 /** Wakes the threads that sleep on pages of `mask`: each runs its access again, to its end or back to sleep. */
 export function wake_sleepers(mm: u32, mask: u32, results: usize): void {
   let due: u32 = 0;
@@ -75,13 +85,16 @@ export function wake_sleepers(mm: u32, mask: u32, results: usize): void {
     const where: u32 = load<u8>(sleeper(i), 7);
     if (load<u8>(sleeper(i), 4) && where >> 4 == mm && (mask >> (where & 15)) & 1) due |= 1 << i;
   }
-  for (; due != 0; due &= due - 1) {
-    const s = sleeper(ctz(due));
+  while (due != 0) {
+    const i = newest(due);
+    due &= ~(1 << i);
+    const s = sleeper(i);
     const word = load<u32>(s);
     const index: u32 = load<u8>(s, 5);
     store<u64>(s, 0);
     at(P.WAKE);
     vmf_start(word, index);
+    set_vmf_stage(VMF_WOKEN);
     store<u8>(results + (index as usize), run_thread());
   }
 }
@@ -106,7 +119,7 @@ function loop_state(mm: u32, page: u32, foll: u32): u64 {
 }
 
 function resume_copy(): u32 {
-  set_vmf_stage(1);
+  set_vmf_stage(VMF_RUNS);
   const mm = vmf_mm();
   const page = vmf_page();
   return wp_page_copy_install(mm, page, vmf_flags(), vm_flags(mm, page), vmf_orig(), vmf_old(), vmf_copy());
@@ -162,12 +175,14 @@ export function run_access(): u32 {
   let before: u64 = 0;
   while (true) {
     let ret: u32;
-    if (vmf_stage() == 2) {
+    if (vmf_stage() == VMF_COPYING) {
       ret = resume_copy();
     } else {
       const cached = tlb_entry(cpu, mm, page);
-      let f: u32;
-      if ((cached & need) == need) f = cached & TLB_FRAME;
+      let f = NO_FRAME;
+      // The fault that slept is retried as such, whatever the entry allows by now.
+      if (vmf_stage() == VMF_WOKEN) set_vmf_stage(VMF_RUNS);
+      else if ((cached & need) == need) f = cached & TLB_FRAME;
       else f = walk(mm, page, write, cpu);
       if (f != NO_FRAME) {
         if (write) {
@@ -240,7 +255,7 @@ export function run_gup(): u32 {
   let before: u64 = 0;
   while (true) {
     let ret: u32;
-    if (vmf_stage() == 2) {
+    if (vmf_stage() == VMF_COPYING) {
       ret = resume_copy();
     } else {
       // The VMA may have gone while the lock was dropped.

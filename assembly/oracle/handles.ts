@@ -116,13 +116,16 @@ export function owner_forks(mm: u32): void {
   }
 }
 
-/** Pages this process has pinned itself, with the rest of their PMD: a pin counts for the whole THP. */
+/**
+ * Pages this process has pinned itself, with the rest of their PMD: a pin counts for the whole THP, also if the page
+ * that was pinned is zapped here by now.
+ */
 export function pinned(mm: u32): u32 {
   let pages: u32 = 0;
   for (let m = held(); m != 0; m &= m - 1) {
     const h = ctz(m);
     const state = handle_state(h);
-    if (handle_mm(h) != mm || handle_life(h) != life(mm) || (state & H.PIN) == 0 || (state & H.ATTACHED) == 0) continue;
+    if (handle_mm(h) != mm || handle_life(h) != life(mm) || (state & H.PIN) == 0) continue;
     pages |= handle_page(h) < 4 ? 0x0f : 0xf0;
   }
   return pages;

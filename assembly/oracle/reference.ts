@@ -49,6 +49,9 @@ const EVENT_WRITE: u32 = 1;
     case Obs.SYSCALL:
       syscall(word, obs_flags(o));
       return;
+    case Obs.WP_PARTIAL:
+      unsure(mm, arg_mask(op_page(word)) & mask(mm, REGISTERED));
+      return;
     case Obs.NO_PROGRESS:
       // detail 0: a loop that repeats itself.
       violate(I.NO_PROGRESS, mm, page, NONE, 0, 0, 0);
@@ -207,6 +210,12 @@ function protect(mm: u32, pages: u32): void {
 function unprotect(mm: u32, pages: u32): void {
   drop(mm, WP_YES, pages);
   drop(mm, WP_MAYBE, pages);
+}
+
+/** Protecting or un-protecting these pages failed somewhere on the way. */
+function unsure(mm: u32, pages: u32): void {
+  drop(mm, WP_YES, pages);
+  add(mm, WP_MAYBE, pages);
 }
 
 function fork(parent: u32, child: u32): void {

@@ -161,15 +161,16 @@ export class CellReader {
     return refs - this.mapcount(frame) - (this.swapCache(frame) ? 1 : 0);
   }
 
-  /** Indices of the ops whose threads sleep, in the order in which they would be woken. */
+  /** Indices of the ops whose threads sleep, in the order in which they would be woken: the last to sleep first. */
   asleep(): number[] {
     const { at, size, count } = this.#sleepers;
-    const ops: number[] = [];
+    const sleepers: { op: number; order: number }[] = [];
     for (let i = 0; i < count; i++) {
       const record = at + i * size;
-      if (this.#world.getUint8(record + 4) !== 0) ops.push(this.#world.getUint8(record + 5));
+      const order = this.#world.getUint8(record + 4);
+      if (order !== 0) sleepers.push({ op: this.#world.getUint8(record + 5), order });
     }
-    return ops;
+    return sleepers.sort((a, b) => b.order - a.order).map(({ op }) => op);
   }
 
   /** Handles of the GUP calls among the sleepers, and of those that are held, as a mask. */

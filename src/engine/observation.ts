@@ -9,7 +9,8 @@ export type ObservationKind =
   | 'hwrite'
   | 'syscall'
   | 'no-progress'
-  | 'fast-refused';
+  | 'fast-refused'
+  | 'wp-partial';
 
 const KINDS: readonly (ObservationKind | undefined)[] = [
   undefined,
@@ -22,6 +23,7 @@ const KINDS: readonly (ObservationKind | undefined)[] = [
   'syscall',
   'no-progress',
   'fast-refused',
+  'wp-partial',
 ];
 
 export interface Observation {

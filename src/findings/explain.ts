@@ -132,6 +132,8 @@ function eventText(
       return [`${again}the fault loop at ${where} is back in the same state`];
     case 'fast-refused':
       return [`GUP-fast finds nothing at ${where}`];
+    case 'wp-partial':
+      return ['it stops midway at a VMA that is not registered; what came before it stays done'];
     default:
       return [];
   }
