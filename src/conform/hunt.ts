@@ -164,19 +164,20 @@ class Hunt {
       known.count++;
       return;
     }
-    const again = await this.#kinds(Array.from({ length: CONFIRM }, () => words));
-    if (!again.every((other) => other === kind)) {
+    if (!(await this.#again(words, kind))) {
       this.#noises.push({ words, difference });
       return;
     }
     if (this.#findings.size >= MAX_KINDS) return;
     const { engine, layout, model, kernel, onFinding } = this.#options;
-    const smallest = await shrink(words, {
+    const shrunk = await shrink(words, {
       ops: engine.catalogue.ops,
       express: (candidate) => this.express(candidate),
       test: async (candidates) => (await this.#kinds(candidates)).map((other) => other === kind),
       budget: SHRINK_BUDGET,
     });
+    // Where luck is in it, one of thousands of candidates had it; the program as it was found has it each time.
+    const smallest = (await this.#again(shrunk, kind)) ? shrunk : words;
     const [mine] = model.runSync([smallest]);
     const [theirs] = await kernel.run([smallest], layout);
     const shown = this.#retrial.first(smallest, mine!, theirs!) ?? difference;
@@ -193,6 +194,12 @@ class Hunt {
     };
     this.#findings.set(kind, finding);
     onFinding?.(finding);
+  }
+
+  /** Does the program differ in that way each time it is run again? */
+  async #again(words: Uint32Array, kind: string): Promise<boolean> {
+    const kinds = await this.#kinds(Array.from({ length: CONFIRM }, () => words));
+    return kinds.every((other) => other === kind);
   }
 
   express(words: Uint32Array): Uint32Array {
