@@ -86,7 +86,8 @@ const CELL = {
   MARKER: 1 << 15,
 } as const;
 const ENTRY_WRITE = 1n << 1n;
-const ENTRY_DIRTY = 1n << 6n;
+/** Since 6.6 an entry that loses its write bit keeps dirty at bit 58. */
+const ENTRY_DIRTY = (1n << 6n) | (1n << 58n);
 /** What one pin adds to the references of a small page (GUP_PIN_COUNTING_BIAS). */
 const PIN_BIAS = 1024;
 
@@ -308,7 +309,7 @@ class RecordReader {
       pinned: page ? pins > 0 : undefined,
       extraRefs: small ? refs - explained > 0 : undefined,
     };
-    return { ...cell, huge: cell.huge ?? level === 2, raw };
+    return { ...cell, huge: this.#can.has('PAGEMAP_SCAN') ? cell.huge : level === 2, raw };
   }
 }
 

@@ -104,10 +104,12 @@ static void end(void) {
   handles_drop();
 }
 
+void drain_batches(void) { madvise(dummy, SMALL_PAGE, MADV_COLD); }
+
 static void run_ops(const struct request *request, const uint32_t *words, struct response *response) {
   for (uint32_t i = 0; i < request->ops && !ex.failure; i++) {
     /* A page in a per-CPU batch has one more reference: reuse would become a copy. */
-    madvise(dummy, SMALL_PAGE, MADV_COLD);
+    drain_batches();
     run_op(words, request->ops, i);
     size_t more = ex.failure ? 0 : observe_op(request->observe, records + response->bytes);
     if (ex.failure) break;

@@ -54,7 +54,7 @@ static inline uint32_t op_mask(uint32_t w) {
 
 /* ---- shared memory of controller and victims: mailboxes, stacks, buffers */
 
-enum command { DO_CALL, DO_LOAD, DO_STORE, DO_FORK, DO_THREAD };
+enum command { DO_CALL, DO_LOAD, DO_STORE, DO_FORK, DO_THREAD, DO_TOUCH };
 
 /* One thread's mailbox. The controller fills it in, bumps `go` and wakes; the thread answers with `done`. */
 struct mailbox {
@@ -176,6 +176,7 @@ void close_fd(int *fd);
 
 /* main.c, controller.c */
 int controller(void);
+void drain_batches(void); /* the per-CPU LRU batches of this CPU */
 
 /* settings.c: of the machine; everything is undone by settings_restore, which is safe in a signal handler. */
 void settings_apply(void);
@@ -196,6 +197,7 @@ bool victim_is_dead(uint32_t mm);
 void post(uint32_t mm, uint32_t thread);
 long call(uint32_t mm, long number, long a, long b, long c, long d, long e, long f);
 long fork_victim(uint32_t mm, uint32_t child);
+void touch_victim(uint32_t mm); /* maps the shared memory of its threads, writable */
 /* A thread of mm for an access: one that may sleep where it can come to that; NULL after a failure. */
 struct task *thread_for_access(uint32_t mm, uint32_t *index);
 void wait_for_news(int milliseconds);

@@ -176,10 +176,15 @@ size_t observe_op(uint8_t level, uint8_t *out) {
   memcpy(at, seen->outcome, seen->outcomes * sizeof *seen->outcome);
   at += seen->outcomes * sizeof *seen->outcome;
   for (uint32_t mm = 0; mm < NR_MMS; mm++) {
-    if (!ex.victims[mm].alive) continue;
-    record.alive |= (uint8_t)(1 << mm);
-    if (level >= OBSERVE_PAGEMAP) look(mm, level, cells);
-    if (raw_too) look_raw(mm, raw);
+    if (ex.victims[mm].alive) record.alive |= (uint8_t)(1 << mm);
+  }
+  /* References are counted first: to read contents marks pages as used, which may take one for a while. */
+  if (raw_too) {
+    drain_batches();
+    for (uint32_t mm = 0; mm < NR_MMS; mm++) if (record.alive >> mm & 1) look_raw(mm, raw);
+  }
+  for (uint32_t mm = 0; mm < NR_MMS && level >= OBSERVE_PAGEMAP; mm++) {
+    if (record.alive >> mm & 1) look(mm, level, cells);
   }
   if (ex.failure) return 0;
   for (uint32_t i = 0; i < NR_CELLS && level >= OBSERVE_PAGEMAP; i++) {

@@ -68,6 +68,8 @@ static uint8_t do_clear_refs(uint32_t mm, int *error) {
   bool good = fd >= 0 && write(fd, "4", 1) == 1;
   if (!good) *error = -errno;
   close_fd(&fd);
+  /* It write-protects all of the process, what its threads work with as well. */
+  if (good) touch_victim(mm);
   return good ? R_OK_ : R_REFUSED;
 }
 

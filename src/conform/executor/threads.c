@@ -178,6 +178,12 @@ long fork_victim(uint32_t mm, uint32_t child) {
   return box->ret;
 }
 
+void touch_victim(uint32_t mm) {
+  box_of(mm, MAIN)->command = DO_TOUCH;
+  post(mm, MAIN);
+  wait_box(box_of(mm, MAIN));
+}
+
 void victim_kill(uint32_t mm) {
   struct victim *v = &ex.victims[mm];
   if (!v->alive) return;

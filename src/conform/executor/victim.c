@@ -114,8 +114,18 @@ VICTIM static void touch(volatile uint8_t *from, size_t bytes) {
   for (size_t i = 0; i < bytes; i += SMALL_PAGE) from[i] = from[i];
 }
 
+/* For all threads of the process: one that sleeps cannot do it for itself. */
+VICTIM static long touch_all(struct arena *arena, uint32_t mm) {
+  touch((volatile uint8_t *)arena, SMALL_PAGE);
+  touch((volatile uint8_t *)arena->boxes[mm], sizeof arena->boxes[mm]);
+  touch((volatile uint8_t *)arena->stacks[mm], sizeof arena->stacks[mm]);
+  touch((volatile uint8_t *)arena->signal_stacks[mm], sizeof arena->signal_stacks[mm]);
+  return 0;
+}
+
 VICTIM static long perform(struct arena *arena, struct mailbox *box) {
   long ret = 0;
+  if (box->command == DO_TOUCH) return touch_all(arena, box->mm);
   if (box->command == DO_LOAD) return victim_load(box->args[0], box->repeat, &box->value);
   if (box->command == DO_STORE) return victim_store(box->args[0], box->repeat, box->token);
   if (box->command == DO_CALL) {
