@@ -4,6 +4,7 @@ import { runCampaign } from '../campaign/index.js';
 import type { CampaignResult, RawFinding, Strategy } from '../campaign/types.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
+import { UsageError } from '../errors.js';
 import { FindingCollector } from '../findings/collect.js';
 import type { Finding } from '../findings/finding.js';
 import { findOrigin, type Origin } from '../findings/lineage.js';
@@ -12,6 +13,7 @@ import { findingJson, specJson } from '../report/json.js';
 import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
 import { reportText } from '../report/text.js';
 import { printSpec } from '../text/id.js';
+import { fuzzOracle } from './fuzz-oracle.js';
 import {
   type KernelOptions,
   kernelSpec,
@@ -35,6 +37,7 @@ interface Options extends KernelOptions {
   readonly keepGoing?: boolean;
   readonly exitZero?: boolean;
   readonly json?: boolean;
+  readonly oracle?: string;
 }
 
 const DEFAULT_TIME_MS = 30_000;
@@ -62,6 +65,7 @@ export function fuzzCommand(): Command {
     )
     .option('--out <directory>', 'keep findings there, each as JSON and as text')
     .option('--keep-going', 'spend the whole budget')
+    .option('--oracle <target>', 'fuzz a real kernel in place of a model: live, or qemu:5.10 (see "breakcow conform")')
     .option('--exit-zero', 'exit with 0 although a promise was broken: the finding was the point')
     .addHelpText(
       'after',
@@ -71,6 +75,7 @@ Examples:
   breakcow fuzz --kernel v5.7 --keep-going --time 10s
   breakcow fuzz --kernel seed --without copy.keeps_uffd_wp --out findings
   breakcow fuzz --kernel repaired --time 8h --seed random --json > night.json
+  breakcow fuzz --oracle live --time 10m            this very kernel; the reference memory judges what it shows
 
 Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error,
 3 internal error (also: the canary was not found, so silence proves nothing).`,
@@ -79,6 +84,12 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error,
 }
 
 async function fuzz(options: Options): Promise<void> {
+  if (options.oracle !== undefined) {
+    if (options.with !== undefined || options.without !== undefined)
+      throw new UsageError('a real kernel has no knobs: --oracle goes without --with and --without');
+    await fuzzOracle({ ...options, oracle: options.oracle });
+    return;
+  }
   const engine = loadEngine();
   const spec = kernelSpec(options);
   engine.catalogue.vector(spec);
