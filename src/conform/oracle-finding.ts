@@ -1,7 +1,7 @@
 // A promise that a kernel broke: the program made to show it, and the claim that a C program can check.
 
 import type { OpInfo } from '../engine/optable.js';
-import { decodeOp, encodeOp, MAX_OPS, NO_FIELDS } from '../engine/opword.js';
+import { decodeOp, encodeOp, MAX_OPS, NO_FIELDS, RESULT } from '../engine/opword.js';
 import { programId } from '../text/id.js';
 import { printProgram } from '../text/print.js';
 import type { Fact } from './facts.js';
@@ -35,6 +35,8 @@ export function demands(broken: Broken, words: Uint32Array, run: Run, ops: reado
       return [{ kind: 'sleeps', op: storeBefore(words, run, op, ops) }];
     case 'wp-event-on-read':
       return [{ kind: 'silent', op: run.ops[op]!.events[0]?.op ?? op }];
+    case 'permission-gained':
+      return [{ kind: 'ends', op: storeBefore(words, run, op, ops), result: RESULT.FAULT }];
     case 'wp-lost':
     case 'softdirty-lost': {
       if (mm === undefined || page === undefined) return [];

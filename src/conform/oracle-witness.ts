@@ -6,7 +6,7 @@ import type { Violation } from '../engine/types.js';
 import { GupFlavours, Vocabulary } from './flavours.js';
 import type { Capability, Cell, Observed, Outcome, Run } from './observed.js';
 
-/** Promises that can be judged by what user space sees: I2-I6, I10, and I11 where soft-dirty is compiled in. */
+/** Promises that can be judged by what user space sees: I2-I6, I10, I16, and I11 where soft-dirty is compiled in. */
 export const JUDGED: readonly string[] = [
   'wp-silent-write',
   'cow-leak',
@@ -15,6 +15,7 @@ export const JUDGED: readonly string[] = [
   'wp-lost',
   'data-lost',
   'softdirty-lost',
+  'permission-gained',
 ];
 
 /** Where a promise was first seen broken. */
