@@ -110,7 +110,7 @@ struct outcome {
 } __attribute__((packed));
 
 /*
- * One op: this, then events, outcomes (the op's own first unless it sleeps, then woken ones in order), cells, raw cells.
+ * One op: this, then events, outcomes (its own first unless it sleeps, then woken ones in order), cells, raw cells.
  * All eight cells of an mm that was not alive after the last op (or before the first) follow.
  */
 struct op_record {
