@@ -132,4 +132,86 @@ rows('MADV_PAGEOUT', [
     when: 'pageout A p0..p3 madv',
     page: { A0: 'same map:2', A3: 'none' },
   },
+  {
+    row: 'what a split finds to be zeroes becomes the zero page since v6.12',
+    on: BATCHES,
+    given: `${THP}; write A p1`,
+    when: 'pageout A p0 madv',
+    leaf: { A1: 'P W D A SD', A2: 'P A SD Z' },
+    page: { A0: 'none', A1: 'same refs:1', A2: 'zero', A3: 'zero' },
+    passes: ['remap_page: nothing but zeroes'],
+  },
+  {
+    row: '.. with its uffd-wp',
+    on: BATCHES,
+    given: `${THP}; uffd_reg A p0..p3; wp A p0..p3`,
+    when: 'pageout A p0 madv',
+    leaf: { A2: 'P A U SD Z' },
+  },
+  {
+    row: '.. but not where it goes as a whole',
+    on: BATCHES,
+    given: `${THP}; write A p1`,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'none', A1: 'none', A2: 'none', A3: 'none' },
+  },
+]);
+
+rows('page tables that nothing is in', [
+  {
+    row: 'DONTNEED of all of a table leaves it, until v6.13: no huge page fits',
+    on: before('v6.18'),
+    given: `${PTE_MAPPED}; dontneed A p0..p3`,
+    when: 'write A p0',
+    leaf: { A0: 'P W D A SD', A1: 'none' },
+  },
+  {
+    row: '.. frees it since',
+    on: releases('v6.18'),
+    given: `${PTE_MAPPED}; dontneed A p0..p3`,
+    when: 'write A p0',
+    leaf: { A0: 'PMD P W D A SD' },
+  },
+  {
+    row: 'the last munmap frees it',
+    on: ALL,
+    given: 'mmap A p1; write A p1; munmap A p1; mmap A p0..p3 thp',
+    when: 'write A p0',
+    leaf: { A0: 'PMD P W D A SD' },
+  },
+]);
+
+/** A, B and C map the THP; A and B are the two that it knows. Then only C is left. */
+const THIRD_LEFT = `${THP_SHARED}; fork A->C; exit B; dontneed A p0..p3; thp_split C p0..p3`;
+
+rows('who maps a THP', [
+  {
+    row: 'the third process is not known: no reuse, though nobody else is left',
+    on: releases('v6.18'),
+    given: THIRD_LEFT,
+    when: 'write C p0',
+    page: { C0: 'copied' },
+  },
+  {
+    row: '.. nor MADV_PAGEOUT of a part',
+    on: releases('v6.18'),
+    given: THIRD_LEFT,
+    when: 'pageout C p0 madv',
+    page: { C0: 'same' },
+    passes: ['madvise_pageout: mapped elsewhere'],
+  },
+  {
+    row: '.. which v6.12 does',
+    on: ['v6.12'],
+    given: THIRD_LEFT,
+    when: 'pageout C p0 madv',
+    page: { C0: 'none' },
+  },
+  {
+    row: 'the second is known: reuse once the first is gone',
+    on: releases('v6.18'),
+    given: `${THP_SHARED}; dontneed A p0..p3; thp_split B p0..p3`,
+    when: 'write B p0',
+    page: { B0: 'same' },
+  },
 ]);

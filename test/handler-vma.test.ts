@@ -35,6 +35,20 @@ rows('VMAs merge', [
     leaf: { B1: 'P Z' },
   },
   {
+    row: 'made read-only before it was ever written, it is not charged: no merge since v6.6',
+    on: PER_VMA,
+    given: 'mmap A p1; write A p1; mprotect A p1 R; mmap A p0; read A p0; mprotect A p0 R',
+    when: 'fork A->B',
+    leaf: { B0: 'none' },
+  },
+  {
+    row: '.. until then it merges',
+    on: ONE_VMA,
+    given: 'mmap A p1; write A p1; mprotect A p1 R; mmap A p0; read A p0; mprotect A p0 R',
+    when: 'fork A->B',
+    leaf: { B0: 'P Z' },
+  },
+  {
     row: 'what came by fork takes nobody in',
     on: ALL,
     given: 'mmap A p0; write A p0; fork A->B; mmap B p1; read B p1',
@@ -47,6 +61,24 @@ rows('VMAs merge', [
     given: 'mmap A p0..p3 thp; mprotect A p3 R',
     when: 'write A p0',
     leaf: { A0: 'P W D A SD', A1: 'none' },
+  },
+]);
+
+rows('stores through stale read-only translations', [
+  {
+    row: 'a reuse by GUP flushes nothing: the next store faults once more',
+    on: ALL.map((kernel) => `${kernel} +tlb.readonly_faults`),
+    given: 'mmap A p0; write A p0; fork A->B; munmap B p0; read A p0; h=gup A p0 W PIN LONGTERM',
+    when: 'write A p0',
+    page: { A0: 'same' },
+    counts: { faults: 1 },
+  },
+  {
+    row: '.. not if the CPU looks at the entry again',
+    on: ALL,
+    given: 'mmap A p0; write A p0; fork A->B; munmap B p0; read A p0; h=gup A p0 W PIN LONGTERM',
+    when: 'write A p0',
+    counts: { faults: 0 },
   },
 ]);
 

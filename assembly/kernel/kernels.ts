@@ -189,6 +189,7 @@ export function kernelVector(id: u32): bool {
       on(K.UNWP_UPGRADES_WRITE);
       on(K.UFFD_WP_UNPOPULATED);
       on(K.WP_PER_VMA);
+      on(K.MPROTECT_UNCHARGES);
       on(cell(C.ANON_MARKER, Column.UFFD_WP));
       on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
       return true;
@@ -197,12 +198,15 @@ export function kernelVector(id: u32): bool {
       clearsWp(T.CLOSE);
       on(K.SWAPIN_READ_MAPS_WRITABLE);
       on(K.PAGEOUT_FOLIO_BATCH);
+      on(K.SPLIT_MAPS_ZERO_PAGE);
       on(K.HUGE_ZERO_WRITE_ALLOCATES);
       return true;
     case Kernel.V6_18:
       kernelVector(Kernel.V6_12);
       on(K.REUSE_LARGE_FOLIO);
+      on(K.FOLIO_MM_IDS);
       on(K.VMA_MERGES_INTO_UNWRITTEN);
+      on(K.ZAP_FREES_TABLES);
       return true;
     case Kernel.V7_2:
       kernelVector(Kernel.V6_18);

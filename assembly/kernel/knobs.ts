@@ -56,6 +56,7 @@ export namespace K {
   export const REUSE_SWAPCACHE_AWARE: u32 = 29;
   export const REUSE_EXCLUSIVE: u32 = 30;
   export const REUSE_LARGE_FOLIO: u32 = 31;
+  export const FOLIO_MM_IDS: u32 = 26;
   export const REUSE_PMD_PAGE_COUNT: u32 = 32;
   export const REUSE_PMD_EXCLUSIVE: u32 = 33;
   export const REUSE_SWAPIN_PAGE_COUNT: u32 = 34;
@@ -85,12 +86,17 @@ export namespace K {
   // VMAs
   export const VMA_MERGES_INTO_UNWRITTEN: u32 = 60;
   export const VMA_MERGE_KEEPS_SOFT_DIRTY: u32 = 61;
+  export const MPROTECT_UNCHARGES: u32 = 63;
+  /** Of the machine: the CPU does not look at the entry again before it faults. */
+  export const TLB_READONLY_FAULTS: u32 = 62;
   // userfaultfd
   export const WP_PER_VMA: u32 = 55;
   export const UFFD_WP_UNPOPULATED: u32 = 56;
   export const UFFD_UNREGISTER_WAKES_WP: u32 = 57;
   export const SPLIT_CARRIES_DIRTY: u32 = 58;
   export const SPLIT_DIRTY_ONLY: u32 = 59;
+  export const SPLIT_MAPS_ZERO_PAGE: u32 = 24;
+  export const ZAP_FREES_TABLES: u32 = 25;
 
   // Seeded mutants: no kernel has them; each makes one judge fire.
   export const MUTANT_SKIP_PTE_SAME: u32 = 64;
@@ -143,7 +149,8 @@ export function knobRow(id: u32): string {
     case K.REUSE_PAGE_COUNT: return "reuse.page_count\tbehaviour\t09854ba94c6a (v5.9)\tdo_wp_page reuses a page only if page_count is 1 (before: mapcount + swapcount).";
     case K.REUSE_SWAPCACHE_AWARE: return "reuse.swapcache_aware\tbehaviour\t53a05ad9f21d (v5.18)\tThe reuse test of do_wp_page discounts the swap cache's reference.";
     case K.REUSE_EXCLUSIVE: return "reuse.exclusive\tbehaviour\t6c287605fd56 (v5.19)\tPageAnonExclusive exists: an exclusive page is reused whatever its references.";
-    case K.REUSE_LARGE_FOLIO: return "reuse.large_folio\tbehaviour\t1da190f4d0a6 (v6.15)\tA PTE-mapped large folio is reused if all references are mappings of this mm.";
+    case K.REUSE_LARGE_FOLIO: return "reuse.large_folio\tbehaviour\t1da190f4d0a6 (v6.15)\tA PTE-mapped large folio is reused if all references are mappings, and its record of two mms says that one has them all.";
+    case K.FOLIO_MM_IDS: return "folio.mm_ids\tbehaviour\t6af8cb80d3a9 (v6.15)\tWhether a THP is mapped by others too is read from its record of two mms (before: guessed from mapcounts).";
     case K.REUSE_PMD_PAGE_COUNT: return "reuse_pmd.page_count\tbehaviour\t3bff7e3f1f16 (v5.18)\tdo_huge_pmd_wp_page reuses a THP only if page_count is 1 (before: mapcount + swapcount).";
     case K.REUSE_PMD_EXCLUSIVE: return "reuse_pmd.exclusive\tbehaviour\t6c287605fd56 (v5.19)\tdo_huge_pmd_wp_page reuses an exclusive THP.";
     case K.REUSE_SWAPIN_PAGE_COUNT: return "reuse_swapin.page_count\tbehaviour\tc145e0b47c77 (v5.18)\tdo_swap_page maps writable only if page_count is 1 (before: mapcount + swapcount).";
@@ -169,10 +176,14 @@ export function knobRow(id: u32): string {
     case K.FORK_COPIES_WP_VMA: return "fork.copies_wp_vma\tbehaviour\tc56d1b62cce8 (v5.19)\tfork copies the page tables of a child's VMA that is registered for write-protect even if it never had an anonymous page.";
     case K.VMA_MERGES_INTO_UNWRITTEN: return "vma.merges_into_unwritten\tbehaviour\t879bca0a2c4f (v6.16)\tA VMA with anonymous pages merges into a neighbour that never had any (before: only the other way round).";
     case K.VMA_MERGE_KEEPS_SOFT_DIRTY: return "vma.merge_keeps_soft_dirty\tbehaviour\tv7.0 (from memory)\tVMAs that merge count as new for soft-dirty if one of them did (before: as the one that grew).";
+    case K.MPROTECT_UNCHARGES: return "mprotect.uncharges\tbehaviour\tv6.6 (from memory; measured: 6.18)\tmprotect to R takes VM_ACCOUNT off a VMA without anonymous pages, which then merges with no written neighbour.";
+    case K.TLB_READONLY_FAULTS: return "tlb.readonly_faults\tenvironment\tthe machine: measured on the host; emulators look again\tA store through a cached read-only translation faults although its entry is writable by now; any flush drops all translations of the process.";
     case K.WP_PER_VMA: return "wp.per_vma\tbehaviour\ta1b92a3f14dc (v6.3)\tUFFDIO_WRITEPROTECT goes VMA by VMA over holes up to the first unregistered one (before: one VMA must hold the whole range, or nothing happens).";
     case K.UFFD_WP_UNPOPULATED: return "uffd.wp_unpopulated\tbehaviour\t2bad466cc9d9 (v6.4)\tUFFD_FEATURE_WP_UNPOPULATED exists: protecting a none PTE installs a marker.";
     case K.UFFD_UNREGISTER_WAKES_WP: return "uffd.unregister_wakes_wp\tbehaviour\tin no release (5.10 to 7.2 measured)\tUFFDIO_UNREGISTER of a write-protect-only range wakes the threads that sleep on it.";
     case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17 (v6.1)\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";
+    case K.SPLIT_MAPS_ZERO_PAGE: return "split_page.maps_zero_page\tbehaviour\tb1f202060afe (v6.12)\tSplitting a huge page maps its pages of zeroes to the shared zero page.";
+    case K.ZAP_FREES_TABLES: return "zap.frees_tables\tbehaviour\t6375e95f381e (v6.14)\tMADV_DONTNEED of all that a page table maps frees the table, so that a huge page fits again.";
     case K.SPLIT_DIRTY_ONLY: return "split.dirty_only\tbehaviour\tin no release (derived: pte_mkdirty sets soft-dirty on x86)\tThe dirty bit that a PMD split carries does not make the PTEs soft-dirty.";
     case K.MUTANT_SKIP_PTE_SAME: return "mutant.skip_pte_same\tmutant\tseeded\twp_page_copy installs its copy without comparing with orig_pte.";
     case K.MUTANT_WP_KEEPS_WRITE: return "mutant.wp_keeps_write\tmutant\tseeded\tuffd write-protect sets uffd-wp but leaves the write bit.";

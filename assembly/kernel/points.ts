@@ -102,7 +102,8 @@ export namespace P {
   export const PAGEOUT_SHARED: u32 = 98;
   export const SWAPIN_BYPASS: u32 = 99;
   export const VMA_MERGE: u32 = 100;
-  export const COUNT: u32 = 101;
+  export const SPLIT_TO_ZERO_PAGE: u32 = 101;
+  export const COUNT: u32 = 102;
 }
 
 /** Row for people: "function \t decision". */
@@ -189,6 +190,7 @@ export function pointRow(id: u32): string {
     case P.RECLAIM_HELD: return "shrink_page_list\tsomebody holds it: stays in the swap cache";
     case P.SWAPIN_BYPASS: return "do_swap_page\tsynchronous device, last entry: the swap cache is left out";
     case P.VMA_MERGE: return "vma_merge\tequal neighbours become one";
+    case P.SPLIT_TO_ZERO_PAGE: return "remap_page\tnothing but zeroes: the shared zero page instead";
     case P.RECLAIM_THP: return "shrink_page_list\ta huge page goes as a whole";
     case P.PAGEOUT_SHARED: return "madvise_pageout\tmapped elsewhere too, or held: left alone";
     case P.UNUSE_PTE: return "unuse_pte\tswapoff brings the page back";

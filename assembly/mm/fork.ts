@@ -9,7 +9,7 @@ import { HPAGE_PMD_NR, MM_HAS_PINNED, MM_VMA, NR_PMDS } from './layout';
 import { maybe_mkwrite } from './memory';
 import { dup_vmas } from './mmap';
 import {
-  add_entire_mapcount, alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
+  alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_add_rmap_pmd,
   page_maybe_dma_pinned, page_version, PageAnonExclusive, set_page_version, SetPageAnonExclusive,
 } from './page';
 import {
@@ -43,7 +43,7 @@ function copy_huge_pmd(dst: u32, src: u32, pmd: u32, e: u64): bool {
   at(P.COPY_HUGE_PMD);
   if (!special) {
     get_page(head);
-    add_entire_mapcount(head, 1);
+    page_add_rmap_pmd(head, dst);
     if (!knob(K.MUTANT_FORK_KEEPS_EXCLUSIVE)) ClearPageAnonExclusive(head);
   }
   const shared = pte_wrprotect(e);
@@ -64,7 +64,7 @@ function copy_present_page(dst: u32, page: u32, e: u64, f: u32): bool {
   let entry = maybe_mkwrite(pte_mkdirty(VM_PAGE_PROT | pfn_bits(copy)), vma);
   const kept: u64 = vma & VM_UFFD_WP ? carried(C.EARLY_COPY, e) : 0;
   if (kept) entry = pte_wrprotect(entry | kept);
-  page_add_rmap(copy);
+  page_add_rmap(copy, dst);
   if (knob(K.REUSE_EXCLUSIVE)) SetPageAnonExclusive(copy);
   set_pte_at(dst, page, entry);
   return true;
@@ -75,7 +75,7 @@ function copy_present_pte(dst: u32, src: u32, page: u32, e: u64): bool {
   if (!is_special_pfn(f)) {
     if (knob(K.FORK_EARLY_COPY) && page_needs_cow_for_dma(src, f)) return copy_present_page(dst, page, e, f);
     get_page(f);
-    page_add_rmap(f);
+    page_add_rmap(f, dst);
     if (!knob(K.MUTANT_FORK_KEEPS_EXCLUSIVE)) ClearPageAnonExclusive(f);
   }
   at(P.COPY_PRESENT_PTE);

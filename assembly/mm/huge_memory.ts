@@ -4,21 +4,22 @@ import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
-import { HPAGE_PMD_NR, NR_MMS, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
+import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
 import { anon_vma_prepare } from './mmap';
 import { numa_restore } from './mprotect';
 import {
-  add_entire_mapcount, alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE, page_add_rmap,
-  page_count, page_flags, PageAnonExclusive, page_pins, PG_COMPOUND, put_page, set_page_dirty, set_page_flags,
+  alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE,
+  page_add_rmap_pmd, page_count, page_flags, PageAnonExclusive, page_pins, page_remove_rmap,
+  page_split_rmap_pmd, page_version, PG_COMPOUND, put_page, set_page_dirty, set_page_flags,
   SetPageAnonExclusive, total_mapcount, ZERO_PFN,
 } from './page';
 import {
   pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold, pte_mkwrite, pte_mkyoung, pte_pfn,
-  pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, _PAGE_ACCESSED, _PAGE_DIRTY,
-  _PAGE_PSE, _PAGE_SPECIAL, _PAGE_TABLE,
+  pte_at, pte_present, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at,
+  _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SOFT_DIRTY, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import { page_map_swapcount } from './swapfile';
-import { flush_pmd_tlb_range } from './tlb';
+import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { one_vma, VM_PAGE_PROT, VM_WRITE } from './vma';
 import { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_WRITE } from './vmf';
 
@@ -41,7 +42,7 @@ function map_anon_thp(mm: u32, pmd: u32, vma: u32): u32 {
   at(P.HUGE_PMD_PAGE);
   let entry = pte_mkdirty(VM_PAGE_PROT | _PAGE_PSE | pfn_bits(head));
   if (vma & VM_WRITE) entry = pte_mkwrite(entry);
-  add_entire_mapcount(head, 1);
+  page_add_rmap_pmd(head, mm);
   if (knob(K.REUSE_EXCLUSIVE)) SetPageAnonExclusive(head);
   set_pmd_at(mm, pmd, entry);
   return 0;
@@ -129,12 +130,11 @@ export function __split_huge_pmd(mm: u32, pmd: u32): void {
   ClearPageAnonExclusive(head);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
     const f = head + i;
-    page_add_rmap(f);
     if (dirty) set_page_dirty(f);
     if (exclusive) SetPageAnonExclusive(f);
     set_pte_at(mm, (pmd << 2) + i, bits | pfn_bits(f));
   }
-  add_entire_mapcount(head, -1);
+  page_split_rmap_pmd(head, mm);
   store<u8>(PG_REFS + (head as usize), page_count(head) + HPAGE_PMD_NR - 1);
 }
 
@@ -161,8 +161,26 @@ export function can_split_huge_page(head: u32): bool {
   at(P.SPLIT_PAGE_BUSY);
   return false;
 }
-/** split_huge_page(): the folio becomes four pages, mapped by PTEs. False, and no change, if that cannot be. */
-export function split_huge_page(head: u32): bool {
+/** remap_page (v6.12): nobody can tell a page of zeroes from the shared zero page, which is cheaper. */
+function try_to_map_unused_to_zeropage(f: u32): void {
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    for (let page = f & 3; page < NR_PAGES; page += HPAGE_PMD_NR) {
+      if (pmd_at(mm, page >> 2) != _PAGE_TABLE) continue;
+      const e = pte_at(mm, page);
+      if (!pte_present(e) || pte_pfn(e) != f) continue;
+      at(P.SPLIT_TO_ZERO_PAGE);
+      const kept = e & (_PAGE_UFFD_WP | _PAGE_SOFT_DIRTY);
+      set_pte_at(mm, page, VM_PAGE_PROT | _PAGE_SPECIAL | pfn_bits(ZERO_PFN) | kept);
+      flush_tlb_page(mm, page);
+      page_remove_rmap(f, mm);
+    }
+  }
+}
+/**
+ * The folio becomes four pages, mapped by PTEs. False, and no change, if that cannot be. `reclaim`: it is on its way
+ * out as a whole, which needs no split in the kernel.
+ */
+export function split_huge_page(head: u32, reclaim: bool): bool {
   if (!can_split_huge_page(head)) return false;
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
     for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
@@ -173,6 +191,7 @@ export function split_huge_page(head: u32): bool {
   at(P.SPLIT_PAGE);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
     const f = head + i;
+    if (!reclaim && knob(K.SPLIT_MAPS_ZERO_PAGE) && page_version(f) == 0) try_to_map_unused_to_zeropage(f);
     set_page_flags(f, page_flags(f) & ~PG_COMPOUND);
     // One reference of our own, so that a page nobody maps is freed by the put below.
     store<u8>(PG_REFS + (f as usize), (load<u8>(PG_MAPCOUNT + (f as usize)) as u32) + 1);

@@ -77,7 +77,7 @@ export const SWAP_CACHE: usize = SWAP + 16;
 /** Content on the device. */
 export const SWAP_VERSION: usize = SWAP + 32;
 
-/** TLB: one byte per cpu, mm, page: bit 7 write, bit 6 valid, bits 0..4 frame. */
+/** TLB: one byte per cpu, mm, page: bit 7 write, bit 6 valid, bit 5 writable, bits 0..4 frame (see tlb.ts). */
 export const TLB: usize = SWAP + 48;
 export const TLB_CPU_SIZE: usize = 24;
 
@@ -98,6 +98,8 @@ export const VMF_SIZE: usize = 64;
 export const THREADS: usize = VMF + VMF_SIZE;
 /** Faults that each op's thread has completed so far, one u8 per op index: what getrusage would say. */
 export const FAULTS_TAKEN: usize = THREADS + 2 * VMF_SIZE;
+/** Who maps a THP, 8 bytes per aligned group of four frames: two mms + 1, their mappings, "maybe shared". */
+export const FOLIO_MMS: usize = FAULTS_TAKEN + 64;
 
 /** Reference memory (oracle/reference.ts): its own block, reset and copied like the world. */
 export const REFERENCE: usize = 0x2000;

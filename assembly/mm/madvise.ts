@@ -6,7 +6,8 @@ import { split_huge_page, vma_adjust_trans_huge } from './huge_memory';
 import { HPAGE_PMD_NR, NR_PMDS, PG_ENTIRE } from './layout';
 import { remove_vmas } from './mmap';
 import {
-  add_entire_mapcount, compound_head, is_special_pfn, page_mapcount, page_remove_rmap, PageCompound, put_page,
+  compound_head, folio_maybe_mapped_shared, is_special_pfn, page_mapcount, page_remove_rmap, page_remove_rmap_pmd,
+  PageCompound, put_page,
   set_page_dirty, total_mapcount,
 } from './page';
 import {
@@ -15,7 +16,7 @@ import {
 } from './pgtable';
 import { free_swap_and_cache, free_swap_cache } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { vma_end } from './vma';
+import { one_vma, pages_with, vma_end, VM_READ } from './vma';
 import { shrink_folio } from './vmscan';
 
 function zap_pte(mm: u32, page: u32, e: u64): void {
@@ -30,7 +31,7 @@ function zap_pte(mm: u32, page: u32, e: u64): void {
   if (is_special_pfn(f)) return;
   at(P.ZAP_PAGE);
   if (pte_dirty(e)) set_page_dirty(f);
-  page_remove_rmap(f);
+  page_remove_rmap(f, mm);
   free_swap_cache(f);
   put_page(f);
 }
@@ -40,7 +41,7 @@ function zap_huge_pmd(mm: u32, pmd: u32, e: u64): void {
   flush_pmd_tlb_range(mm, pmd);
   const head = pte_pfn(e);
   if (is_special_pfn(head)) return;
-  add_entire_mapcount(head, -1);
+  page_remove_rmap_pmd(head, mm);
   put_page(head);
 }
 
@@ -66,6 +67,7 @@ export function zap_page_range(mm: u32, mask: u32): void {
       const e = pte_at(mm, page);
       if (e != 0) zap_pte(mm, page, e);
     }
+    if (knob(K.ZAP_FREES_TABLES) && part == 0xf && one_vma(mm, pmd)) set_pmd_at(mm, pmd, 0);
   }
 }
 
@@ -73,8 +75,9 @@ export function zap_page_range(mm: u32, mask: u32): void {
 export function unmap_region(mm: u32, mask: u32): void {
   zap_page_range(mm, mask);
   remove_vmas(mm, mask);
+  const left = pages_with(mm, 0xff, VM_READ, 0);
   for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
-    if (((mask >> (pmd << 2)) & 0xf) == 0xf && pmd_at(mm, pmd) == _PAGE_TABLE) set_pmd_at(mm, pmd, 0);
+    if (((left >> (pmd << 2)) & 0xf) == 0 && pmd_at(mm, pmd) == _PAGE_TABLE) set_pmd_at(mm, pmd, 0);
   }
   if (mask == 0xff) set_pud_at(mm, 0);
 }
@@ -86,6 +89,7 @@ function folio_likely_mapped_shared(f: u32): bool {
   const head = compound_head(f);
   const maps = total_mapcount(head);
   if (maps <= 1) return false;
+  if (knob(K.FOLIO_MM_IDS)) return folio_maybe_mapped_shared(head);
   return load<u8>(PG_ENTIRE + (head as usize)) != 0 || maps > HPAGE_PMD_NR || page_mapcount(head) > 1;
 }
 /** Pages from `page` on, before `end`, whose entries map the same folio in sequence. */
@@ -124,7 +128,7 @@ function madvise_pageout_pte_range(mm: u32, first: u32, end: u32): void {
       if (knob(K.PAGEOUT_FOLIO_BATCH)) n = folio_pte_batch(mm, page, end);
       if (n < HPAGE_PMD_NR) {
         const shared = knob(K.PAGEOUT_FOLIO_BATCH) ? folio_likely_mapped_shared(f) : page_mapcount(f) != 1;
-        if (!shared && split_huge_page(compound_head(f))) continue;
+        if (!shared && split_huge_page(compound_head(f), false)) continue;
         at(P.PAGEOUT_SHARED);
         if (!knob(K.PAGEOUT_FOLIO_BATCH)) return;
         page += n;
@@ -153,7 +157,7 @@ function madvise_pageout_pmd(mm: u32, first: u32, end: u32): void {
       shrink_folio(head, first);
       return;
     }
-    if (!split_huge_page(head)) return;
+    if (!split_huge_page(head, false)) return;
   }
   madvise_pageout_pte_range(mm, first, end);
 }

@@ -7,13 +7,12 @@ import { at } from '../kernel/trace';
 import {
   do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pud,
 } from './huge_memory';
-import { HPAGE_PMD_NR } from './layout';
 import { anon_vma_prepare } from './mmap';
 import { numa_restore } from './mprotect';
 import {
-  alloc_page, compound_head, DAX_PFN, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_count, page_mapcount,
-  page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page, SetPageAnonExclusive,
-  set_page_version, total_mapcount, ZERO_PFN,
+  alloc_page, compound_head, DAX_PFN, folio_maybe_mapped_shared, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
+  page_count, page_mapcount, page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page,
+  SetPageAnonExclusive, set_page_version, total_mapcount, ZERO_PFN,
 } from './page';
 import {
   is_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite,
@@ -153,7 +152,7 @@ function do_anonymous_page(mm: u32, page: u32, flags: u32, vma: u32, orig: u64):
   let entry = VM_PAGE_PROT | pfn_bits(f);
   if (vma & VM_WRITE) entry = pte_mkwrite(pte_mkdirty(entry));
   if (kept) entry = pte_wrprotect(entry | kept);
-  page_add_rmap(f);
+  page_add_rmap(f, mm);
   if (knob(K.REUSE_EXCLUSIVE)) SetPageAnonExclusive(f);
   set_pte_at(mm, page, entry);
   return 0;
@@ -180,7 +179,7 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
   const old = pte_pfn(e);
   if (!is_special_pfn(old)) {
     if (knob(K.REUSE_EXCLUSIVE)) {
-      if (PageAnonExclusive(old) || wp_can_reuse_anon_folio(mm, old)) {
+      if (PageAnonExclusive(old) || wp_can_reuse_anon_folio(old)) {
         SetPageAnonExclusive(old);
         if (unshare) {
           at(P.UNSHARE_EXCLUSIVE);
@@ -188,7 +187,7 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
         }
         return wp_page_reuse(mm, page, vma, e);
       }
-    } else if (wp_can_reuse_page(mm, old)) {
+    } else if (wp_can_reuse_page(old)) {
       return wp_page_reuse(mm, page, vma, e);
     }
     get_page(old);
@@ -197,8 +196,8 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
 }
 
 /** Ownership without PageAnonExclusive: by mapcount + swapcount (v5.7), by references (v5.9), swap-cache aware (v5.18). */
-function wp_can_reuse_page(mm: u32, f: u32): bool {
-  if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(mm, f);
+function wp_can_reuse_page(f: u32): bool {
+  if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(f);
   if (knob(K.REUSE_PAGE_COUNT)) {
     at(P.REUSE_BY_COUNT);
     return page_count(f) == 1 && page_mapcount(f) == 1;
@@ -207,8 +206,8 @@ function wp_can_reuse_page(mm: u32, f: u32): bool {
   return reuse_swap_page(f);
 }
 /** Ownership of a page that is not (yet) known exclusive, v5.18 and later. */
-function wp_can_reuse_anon_folio(mm: u32, f: u32): bool {
-  if (knob(K.REUSE_LARGE_FOLIO) && PageCompound(f)) return wp_can_reuse_large_folio(mm, f);
+function wp_can_reuse_anon_folio(f: u32): bool {
+  if (knob(K.REUSE_LARGE_FOLIO) && PageCompound(f)) return wp_can_reuse_large_folio(f);
   const refs = page_count(f);
   if (refs > 3) return false;
   const cached: u32 = page_swap(f) ? 1 : 0;
@@ -217,23 +216,12 @@ function wp_can_reuse_anon_folio(mm: u32, f: u32): bool {
   at(P.REUSE_SWAPCACHE_AWARE);
   return page_count(f) == 1;
 }
-/** v6.15: every reference to the PTE-mapped folio is a mapping, and every mapping is this mm's. */
-function wp_can_reuse_large_folio(mm: u32, f: u32): bool {
-  const maps = total_mapcount(f);
-  if (page_count(f) != maps) return false;
-  const head = compound_head(f);
-  let mine: u32 = 0;
-  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
-    // Without mremap a frame of a THP sits at the page of the same index in its PMD.
-    for (let pmd: u32 = 0; pmd < 2; pmd++) {
-      const upper = pmd_at(mm, pmd);
-      if (pmd_none(upper) || pmd_trans_huge(upper)) continue;
-      const e = pte_at(mm, (pmd << 2) + i);
-      if (pte_present(e) && pte_pfn(e) == head + i) mine++;
-    }
-  }
+/** v6.15: every reference to the PTE-mapped folio is a mapping, and it is known that one mm has them all. */
+function wp_can_reuse_large_folio(f: u32): bool {
+  if (total_mapcount(f) <= 1 || folio_maybe_mapped_shared(compound_head(f))) return false;
+  if (page_count(f) != total_mapcount(f)) return false;
   at(P.REUSE_LARGE);
-  return mine == maps;
+  return true;
 }
 
 function wp_page_reuse(mm: u32, page: u32, vma: u32, e: u64): u32 {
@@ -284,11 +272,11 @@ export function wp_page_copy_install(mm: u32, page: u32, flags: u32, vma: u32, o
     if (!kept) entry = maybe_mkwrite(entry, vma);
   }
   if (!knob(K.MUTANT_COPY_SKIPS_FLUSH)) flush_tlb_page(mm, page);
-  page_add_rmap(copy);
+  page_add_rmap(copy, mm);
   if (knob(K.REUSE_EXCLUSIVE)) SetPageAnonExclusive(copy);
   set_pte_at(mm, page, entry);
   if (!is_special_pfn(old)) {
-    page_remove_rmap(old);
+    page_remove_rmap(old, mm);
     free_swap_cache(old);
     if (!knob(K.MUTANT_COPY_LEAKS_REF)) put_page(old);
     put_page(old);
@@ -351,7 +339,7 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
     entry = pte_wrprotect(entry);
   }
   at(P.SWAPIN);
-  page_add_rmap(f);
+  page_add_rmap(f, mm);
   set_pte_at(mm, page, entry);
   if (late) {
     swap_free(slot);

@@ -6,7 +6,7 @@ import { at } from '../kernel/trace';
 import { vma_adjust_trans_huge } from './huge_memory';
 import { NR_PAGES } from './layout';
 import {
-  anon_vma, change_vm_flags, set_anon_vma, set_vma_starts, vm_flags, vma_end, vma_start, vma_starts, VM_DAX,
+  anon_vma, change_vm_flags, set_anon_vma, set_vma_starts, vm_flags, vma_end, vma_start, vma_starts, VM_ACCOUNT, VM_DAX,
   VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
 } from './vma';
 
@@ -97,12 +97,27 @@ export function vma_modify(mm: u32, mask: u32, set: u32, clear: u32): void {
     rest &= ~span(first, end);
     const flags = vm_flags(mm, first);
     if (((flags & ~clear) | set) == flags) continue;
-    const piece = span(first, end);
-    vma_adjust_trans_huge(mm, piece);
-    set_vma_starts(mm, vma_starts(mm) | (1 << first) | (mapped(mm, end) ? 1 << end : 0));
-    change_vm_flags(mm, piece, set, clear);
-    vma_merge(mm, first, end);
+    vma_modify_flags(mm, first, end, set, clear);
   }
+}
+/** mprotect: as vma_modify; memory that was never written is not charged while it cannot be. */
+export function vma_modify_protection(mm: u32, mask: u32, write: bool): void {
+  for (let rest = mask; rest != 0; ) {
+    const first = ctz(rest);
+    let end = first + 1;
+    while (end < NR_PAGES && (mask >> end) & 1 && end < vma_end(mm, first)) end++;
+    rest &= ~span(first, end);
+    const uncharged = knob(K.MPROTECT_UNCHARGES) && anon_vma(mm, first) == 0 && !(vm_flags(mm, first) & VM_DAX);
+    if (write) vma_modify_flags(mm, first, end, VM_WRITE | VM_ACCOUNT, 0);
+    else vma_modify_flags(mm, first, end, 0, VM_WRITE | (uncharged ? VM_ACCOUNT : 0));
+  }
+}
+function vma_modify_flags(mm: u32, first: u32, end: u32, set: u32, clear: u32): void {
+  const piece = span(first, end);
+  vma_adjust_trans_huge(mm, piece);
+  set_vma_starts(mm, vma_starts(mm) | (1 << first) | (mapped(mm, end) ? 1 << end : 0));
+  change_vm_flags(mm, piece, set, clear);
+  vma_merge(mm, first, end);
 }
 
 /** mmap of pages that are free. `extra`: VM_DAX or VM_HUGEPAGE (madvise, right after). */
@@ -111,7 +126,7 @@ export function mmap_region(mm: u32, mask: u32, extra: u32): void {
   const end = 32 - clz(mask);
   set_vma_starts(mm, vma_starts(mm) | (1 << first));
   set_anon_vma(mm, mask, 0);
-  change_vm_flags(mm, mask, VM_READ | VM_WRITE | VM_MAYWRITE | VM_SOFTDIRTY | (extra & VM_DAX), 0);
+  change_vm_flags(mm, mask, VM_READ | VM_WRITE | VM_MAYWRITE | VM_ACCOUNT | VM_SOFTDIRTY | (extra & VM_DAX), 0);
   vma_merge(mm, first, end);
   // A VMA that grew is new as a whole, as far as soft-dirty is concerned.
   change_vm_flags(mm, span(vma_start(mm, first), vma_end(mm, first)), VM_SOFTDIRTY, 0);

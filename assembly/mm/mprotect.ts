@@ -10,7 +10,7 @@ import {
   set_pte_at, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
 import { __split_huge_pmd } from './huge_memory';
-import { vma_modify } from './mmap';
+import { vma_modify_protection } from './mmap';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import {
   mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
@@ -70,6 +70,11 @@ function numa_skips_pte(e: u64): bool {
   return knob(K.NUMA_SKIPS_BY_COUNT) ? page_count(f) != 1 : page_mapcount(f) != 1;
 }
 
+/** Software bits need no flush. (Before v6.0 there was one all the same, which no store could tell.) */
+// @ts-ignore: decorator
+@inline function pte_needs_flush(old: u64, entry: u64): bool {
+  return ((old ^ entry) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_PROTNONE)) != 0;
+}
 function change_pte(mm: u32, page: u32, mode: u32): void {
   const e = pte_at(mm, page);
   const vma = vm_flags(mm, page);
@@ -86,7 +91,7 @@ function change_pte(mm: u32, page: u32, mode: u32): void {
     const entry = change_present(mode, vma, e);
     if (entry != e) {
       set_pte_at(mm, page, entry);
-      flush_tlb_page(mm, page);
+      if (pte_needs_flush(e, entry)) flush_tlb_page(mm, page);
     }
     return;
   }
@@ -106,7 +111,7 @@ function change_huge_pmd(mm: u32, pmd: u32, mode: u32, e: u64): void {
   const entry = change_present(mode, vm_flags(mm, pmd << 2), e);
   if (entry != e) {
     set_pmd_at(mm, pmd, entry);
-    flush_pmd_tlb_range(mm, pmd);
+    if (pte_needs_flush(e, entry)) flush_pmd_tlb_range(mm, pmd);
   }
 }
 
@@ -136,6 +141,6 @@ export function mprotect_fixup(mm: u32, mask: u32, write: bool): void {
   const changed = write ? pages_with(mm, mask, 0, VM_WRITE) : pages_with(mm, mask, VM_WRITE, 0);
   if (changed == 0) return;
   at(write ? P.MPROTECT_RW : P.MPROTECT_R);
-  vma_modify(mm, changed, write ? VM_WRITE : 0, write ? 0 : VM_WRITE);
+  vma_modify_protection(mm, changed, write);
   change_protection(mm, changed, CP_MPROTECT);
 }

@@ -1,6 +1,6 @@
 // struct page as parallel byte arrays (see layout.ts), the frame allocator, references and compound pages.
 import {
-  FREE_MASK, HPAGE_PMD_NR, NR_FRAMES, PAGE_BUGS, PG_ENTIRE, PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT,
+  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, NR_FRAMES, PAGE_BUGS, PG_ENTIRE, PG_FLAGS, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT,
   PG_VERSION,
 } from './layout';
 
@@ -128,6 +128,7 @@ export function alloc_thp(): u32 {
   const head = 31 - clz(groups);
   store<u32>(FREE_MASK, free & ~(0xf << head));
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) init_page(head + i, PG_ANON | PG_COMPOUND);
+  store<u64>(FOLIO_MMS + ((head as usize) << 1), 0);
   store<u8>(PG_REFS + (head as usize), 1);
   return head;
 }
@@ -165,23 +166,86 @@ export function page_bug(): void {
 
 // ---- rmap: mappings (mm/rmap.c)
 
+// A large folio knows the mappings of two mms (v6.15). A third one goes uncounted, and the folio may be taken for shared
+// even after the two have left.
 // @ts-ignore: decorator
-@inline export function page_add_rmap(f: u32): void {
+@inline function folio_mms(head: u32): usize {
+  return FOLIO_MMS + ((head as usize) << 1);
+}
+/** Is the THP taken for mapped by several mms? */
+// @ts-ignore: decorator
+@inline export function folio_maybe_mapped_shared(head: u32): bool {
+  return total_mapcount(head) > 1 && load<u8>(folio_mms(head), 4) != 0;
+}
+/** `mm` maps the THP `n` times more; the mapcounts are up to date. */
+function folio_add_mm(head: u32, mm: u32, n: u32): void {
+  const at = folio_mms(head);
+  let slot: usize = 0;
+  if (load<u8>(at) != mm + 1 && load<u8>(at, 1) != mm + 1) {
+    if (load<u8>(at) != 0) slot = 1;
+    if (load<u8>(at + slot) != 0) return;
+    store<u8>(at + slot, mm + 1);
+    store<u8>(at + slot, n, 2);
+    if (slot == 1 || total_mapcount(head) != n) store<u8>(at, 1, 4);
+    return;
+  }
+  if (load<u8>(at) != mm + 1) slot = 1;
+  store<u8>(at + slot, load<u8>(at + slot, 2) + n, 2);
+}
+/** One mapping less. What the folio is taken for changes only as an mm leaves. */
+function folio_remove_mm(head: u32, mm: u32): void {
+  const at = folio_mms(head);
+  let slot: usize = 0;
+  if (load<u8>(at) != mm + 1) {
+    if (load<u8>(at, 1) == mm + 1) slot = 1;
+    else slot = 2;
+  }
+  if (slot < 2) {
+    const left = load<u8>(at + slot, 2) - 1;
+    store<u8>(at + slot, left, 2);
+    if (left != 0) return;
+    store<u8>(at + slot, 0);
+  }
+  const all = total_mapcount(head);
+  if (load<u8>(at, 2) == all || load<u8>(at, 3) == all) store<u8>(at, 0, 4);
+}
+
+/** `mm` maps the page by a PTE. */
+// @ts-ignore: decorator
+@inline export function page_add_rmap(f: u32, mm: u32): void {
   if (is_special_pfn(f)) return;
   const at = PG_MAPCOUNT + (f as usize);
   store<u8>(at, load<u8>(at) + 1);
+  if (PageCompound(f)) folio_add_mm(compound_head(f), mm, 1);
 }
 // @ts-ignore: decorator
-@inline export function page_remove_rmap(f: u32): void {
+@inline export function page_remove_rmap(f: u32, mm: u32): void {
   if (is_special_pfn(f)) return;
   const at = PG_MAPCOUNT + (f as usize);
   const n = load<u8>(at);
   if (n == 0) page_bug();
   else store<u8>(at, n - 1);
+  if (PageCompound(f)) folio_remove_mm(compound_head(f), mm);
 }
-// @ts-ignore: decorator
-@inline export function add_entire_mapcount(head: u32, delta: i32): void {
+/** `mm` maps the THP by a PMD. */
+export function page_add_rmap_pmd(head: u32, mm: u32): void {
   if (is_special_pfn(head)) return;
   const at = PG_ENTIRE + (head as usize);
-  store<u8>(at, (load<u8>(at) as i32) + delta);
+  store<u8>(at, load<u8>(at) + 1);
+  folio_add_mm(head, mm, 1);
+}
+export function page_remove_rmap_pmd(head: u32, mm: u32): void {
+  if (is_special_pfn(head)) return;
+  const at = PG_ENTIRE + (head as usize);
+  store<u8>(at, load<u8>(at) - 1);
+  folio_remove_mm(head, mm);
+}
+/** `mm` maps the THP by a table of PTEs in place of its PMD. */
+export function page_split_rmap_pmd(head: u32, mm: u32): void {
+  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
+    const at = PG_MAPCOUNT + ((head + i) as usize);
+    store<u8>(at, load<u8>(at) + 1);
+  }
+  folio_add_mm(head, mm, HPAGE_PMD_NR);
+  page_remove_rmap_pmd(head, mm);
 }

@@ -74,7 +74,7 @@ export function try_to_free_swap(f: u32): bool {
 export function free_swap_and_cache(slot: u32): void {
   swap_free(slot);
   const cached = lookup_swap_cache(slot);
-  if (cached != NO_PAGE) try_to_free_swap(cached);
+  if (cached != NO_PAGE) free_swap_cache(cached);
 }
 /** Brings the slot's page into the swap cache; the caller gets a reference. NO_PAGE = out of memory. */
 export function swapin(slot: u32): u32 {
@@ -142,7 +142,7 @@ function unuse_pte(mm: u32, page: u32, e: u64): bool {
   const f = swapin(slot);
   if (f == NO_PAGE) return false;
   at(P.UNUSE_PTE);
-  page_add_rmap(f);
+  page_add_rmap(f, mm);
   if (knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.UNUSE, Column.EXCLUSIVE)) && pte_swp_exclusive(e)) SetPageAnonExclusive(f);
   set_pte_at(mm, page, pte_mkold(VM_PAGE_PROT) | pfn_bits(f) | carried(C.UNUSE, swp_bits_as_present(e)));
   swap_free(slot);

@@ -2,7 +2,10 @@
 // at the page table, so whoever takes permission away must flush.
 import { TLB, TLB_CPU_SIZE } from './layout';
 import { count, N } from '../kernel/counters';
+import { K, knob } from '../kernel/knobs';
 
+/** The entry was writable; TLB_WRITE: and dirty, so that a store need not look. */
+export const TLB_RW: u32 = 0x20;
 export const TLB_VALID: u32 = 0x40;
 export const TLB_WRITE: u32 = 0x80;
 export const TLB_FRAME: u32 = 0x1f;
@@ -16,15 +19,13 @@ export const TLB_FRAME: u32 = 0x1f;
   return load<u8>(slot(cpu, mm, page));
 }
 // @ts-ignore: decorator
-@inline export function tlb_fill(cpu: u32, mm: u32, page: u32, frame: u32, write: bool): void {
-  store<u8>(slot(cpu, mm, page), frame | TLB_VALID | (write ? TLB_WRITE : 0));
+@inline export function tlb_fill(cpu: u32, mm: u32, page: u32, frame: u32, rw: bool, dirty: bool): void {
+  store<u8>(slot(cpu, mm, page), frame | TLB_VALID | (rw ? TLB_RW : 0) | (rw && dirty ? TLB_WRITE : 0));
 }
-/** Drops one page's translations on every CPU. */
+/** The CPU forgets a translation that it faulted on. */
 // @ts-ignore: decorator
-@inline export function flush_tlb_page(mm: u32, page: u32): void {
-  store<u8>(slot(0, mm, page), 0);
-  store<u8>(slot(1, mm, page), 0);
-  count(N.TLB_FLUSHES);
+@inline export function tlb_forget(cpu: u32, mm: u32, page: u32): void {
+  store<u8>(slot(cpu, mm, page), 0);
 }
 /** The four pages of a PMD. */
 // @ts-ignore: decorator
@@ -37,5 +38,16 @@ export const TLB_FRAME: u32 = 0x1f;
 @inline export function flush_tlb_mm(mm: u32): void {
   store<u64>(slot(0, mm, 0), 0);
   store<u64>(slot(1, mm, 0), 0);
+  count(N.TLB_FLUSHES);
+}
+/** Drops one page's translations on every CPU; on a machine of the other kind, all of the process. */
+// @ts-ignore: decorator
+@inline export function flush_tlb_page(mm: u32, page: u32): void {
+  if (knob(K.TLB_READONLY_FAULTS)) {
+    flush_tlb_mm(mm);
+    return;
+  }
+  store<u8>(slot(0, mm, page), 0);
+  store<u8>(slot(1, mm, page), 0);
   count(N.TLB_FLUSHES);
 }

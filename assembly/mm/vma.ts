@@ -12,6 +12,8 @@ export const VM_HUGEPAGE: u32 = 0x80;
 export const VM_SOFTDIRTY: u32 = 0x100;
 /** A DAX-like file mapping: no struct pages of its own, mappable by a huge PUD. */
 export const VM_DAX: u32 = 0x200;
+/** The memory is charged to the commit limit. */
+export const VM_ACCOUNT: u32 = 0x800;
 /** MADV_DONTDUMP: only to part a VMA for a moment. */
 export const VM_DONTDUMP: u32 = 0x400;
 

@@ -36,7 +36,7 @@ function try_to_unmap_one(mm: u32, page: u32, e: u64, f: u32, slot: u32): bool {
   at(P.TRY_TO_UNMAP_ONE);
   set_pte_at(mm, page, entry);
   swap_duplicate(slot);
-  page_remove_rmap(f);
+  page_remove_rmap(f, mm);
   put_page(f);
   return true;
 }
@@ -92,7 +92,7 @@ export function shrink_folio(f: u32, page: u32): void {
   if (!can_split_huge_page(head)) return;
   // It goes to the device in one piece, which leaves the same entries as going in four.
   at(P.RECLAIM_THP);
-  split_huge_page(head);
+  split_huge_page(head, true);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) if (page_mapcount(head + i)) shrink_page(head + i, (page & ~3) + i);
 }
 
@@ -109,7 +109,7 @@ export function pageout(mm: u32, page: u32): void {
       at(P.RECLAIM_PINNED);
       return;
     }
-    if (!split_huge_page(compound_head(f))) return;
+    if (!split_huge_page(compound_head(f), true)) return;
   }
   shrink_page(f, page);
 }

@@ -22,7 +22,7 @@ import {
 } from '../mm/userfaultfd';
 import {
   mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_DONTDUMP,
-  VM_HUGEPAGE, VM_READ,
+  VM_HUGEPAGE, VM_READ, VM_UFFD_WP,
 } from '../mm/vma';
 import { interleaved, setInterleaved, vmf_start } from '../mm/vmf';
 import { pageout } from '../mm/vmscan';
@@ -98,7 +98,9 @@ function op_fork(mm: u32, child: u32, index: u32): u32 {
   store<u8>(at_child, gen + 1, MM_GEN);
   store<u8>(at_child, 1, MM_ALIVE);
   const uffd = mm_uffd(mm);
-  const inherit = (uffd & (UFFD_OPEN | UFFD_EVENT_FORK)) == (UFFD_OPEN | UFFD_EVENT_FORK);
+  // dup_userfaultfd goes by VMA: without a registered one there is nothing to inherit.
+  const inherit = (uffd & (UFFD_OPEN | UFFD_EVENT_FORK)) == (UFFD_OPEN | UFFD_EVENT_FORK) &&
+    pages_with(mm, 0xff, VM_UFFD_WP, 0) != 0;
   if (inherit) set_mm_uffd(child, uffd);
   if (!dup_mmap(child, mm, inherit)) {
     at(P.FORK_FAILS);

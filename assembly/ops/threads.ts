@@ -1,5 +1,6 @@
 // Threads: CPU accesses and GUP calls as resumable programs, sleepers, and the scheduler of an interleaved pair.
 // The locals of a running thread are in VMF; a section that drops a lock ends with R.YIELD (only in interleaved mode).
+import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
 import { faultin_page, foll_after_fault, gup_fast, gup_flags, gup_lookup, gup_wish, NO_FRAME } from '../mm/gup';
@@ -16,7 +17,7 @@ import {
   mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, set_pmd_at, set_pte_at, _PAGE_ACCESSED,
   _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PSE, _PAGE_RW,
 } from '../mm/pgtable';
-import { tlb_entry, tlb_fill, TLB_FRAME, TLB_VALID, TLB_WRITE } from '../mm/tlb';
+import { tlb_entry, tlb_fill, tlb_forget, TLB_FRAME, TLB_RW, TLB_VALID, TLB_WRITE } from '../mm/tlb';
 import { is_cow_mapping, vm_flags, VM_MAYWRITE, VM_READ, VM_WRITE } from '../mm/vma';
 import {
   FAULT_FLAG_WRITE, interleaved, set_vmf_foll, set_vmf_stage, vmf_copy, vmf_flags, vmf_foll, vmf_index, vmf_mm, vmf_old,
@@ -160,7 +161,7 @@ function walk(mm: u32, page: u32, write: bool, cpu: u32): u32 {
     else set_pte_at(mm, page, walked);
   }
   const f = huge ? pte_pfn(e) + (page & 3) : pte_pfn(e);
-  tlb_fill(cpu, mm, page, f, (walked & (_PAGE_RW | _PAGE_DIRTY)) == (_PAGE_RW | _PAGE_DIRTY));
+  tlb_fill(cpu, mm, page, f, (walked & _PAGE_RW) != 0, (walked & _PAGE_DIRTY) != 0);
   return f;
 }
 
@@ -183,6 +184,7 @@ export function run_access(): u32 {
       // The fault that slept is retried as such, whatever the entry allows by now.
       if (vmf_stage() == VMF_WOKEN) set_vmf_stage(VMF_RUNS);
       else if ((cached & need) == need) f = cached & TLB_FRAME;
+      else if (write && knob(K.TLB_READONLY_FAULTS) && (cached & (TLB_VALID | TLB_RW)) == TLB_VALID) tlb_forget(cpu, mm, page);
       else f = walk(mm, page, write, cpu);
       if (f != NO_FRAME) {
         if (write) {
