@@ -178,7 +178,7 @@ int controller(void) {
     return 1;
   }
   if (ex.probe_only) {
-    printf("%s", ex.text);
+    print_capabilities();
     return 0;
   }
   struct request request;

@@ -187,6 +187,7 @@ void turn_end(void);
 
 /* probe.c */
 void probe(void);
+void print_capabilities(void); /* for people: what there is, then what is missing and how to get it */
 
 /* threads.c: running things in victims */
 void threads_start(void);

@@ -60,7 +60,7 @@ static const char HELP[] =
     "Usage: executor [options] < requests > responses\n"
     "Runs programs of memory operations for real (protocol.h) and tells what it saw after each.\n"
     "\n"
-    "  --probe           print what is missing on this machine, and end\n"
+    "  --probe           print what this machine can do and what it lacks, and end\n"
     "  --swap-mib N      size of the zram swap area, 0 = none (64)\n"
     "  --cpu N           run on this CPU (the last one allowed)\n"
     "  --op-seconds S    an op that takes longer hangs (2)\n"

@@ -47,7 +47,7 @@ static uint8_t do_munmap(uint32_t mm, uint32_t pages, int *error) {
 
 static uint8_t do_fork(uint32_t mm, uint32_t child, int *error) {
   struct victim *v = &ex.victims[mm];
-  if (ex.victims[child].alive || child >= NR_MMS) return R_SKIP;
+  if (child >= NR_MMS || ex.victims[child].alive) return R_SKIP;
   ex.forked_uffd = -1;
   long pid = fork_victim(mm, child);
   if (pid < 0) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -131,4 +132,13 @@ void probe(void) {
   if (raw_open(why, sizeof why) == 0) ex.capabilities |= CAN_RAW;
   else lacks(CAN_RAW, "raw", "%s", why);
   lacks(CAN_HOLD_PIN, "hold-pin", "a held read-only short-term pin is not implemented");
+}
+
+void print_capabilities(void) {
+  static const char *const names[] = {"userfaultfd", "event-fork", "wp-unpopulated", "swap",     "thp",        "soft-dirty",
+                                      "frames",      "kpageflags", "pagemap-scan",   "pagemap-wp", "vmsplice", "io_uring",
+                                      "process_vm",  "proc-mem",   "raw",            "fifo",     "hold-pin"};
+  printf("can:");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) if (ex.capabilities >> i & 1) printf(" %s", names[i]);
+  printf("\n%s", ex.text);
 }
