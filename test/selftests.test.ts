@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { judge, parseTrial } from '../src/conform/facts.js';
+import { openLive } from '../src/conform/live.js';
+import { matchKernel } from '../src/conform/match.js';
 import { ModelBackend } from '../src/conform/model.js';
 import type { Run } from '../src/conform/observed.js';
-import { formatSelftests, runSelftests, SELFTESTS, trialOf } from '../src/conform/selftests.js';
+import { type CaseResult, formatSelftests, runSelftests, SELFTESTS, trialOf } from '../src/conform/selftests.js';
 import { MEASURED_KERNELS, type MeasuredKernel } from '../src/conform/selftests-case.js';
 import { whyNot } from '../src/conform/selftests-needs.js';
 import { loadEngine } from '../src/engine/engine.js';
@@ -110,6 +113,35 @@ describe("the kernel's selftests", () => {
     assert.match(text, /^ {2}wp-unpopulated: set and cleared +n\.a\. +pass$/m);
     assert.match(text, /fails on swapped, THP, .*it showed what op 8 wrote/);
     assert.match(text, /v5\.12: .* 1 not applicable\n/);
+  });
+});
+
+function missing(): string | undefined {
+  if (process.platform !== 'linux') return 'the live kernel is no Linux';
+  if (process.getuid?.() !== 0) return 'needs root for userfaultfd, pagemap and swap';
+  const compiler = process.env.CC || 'cc';
+  return spawnSync(compiler, ['--version']).status === 0
+    ? undefined
+    : `no C compiler: ${compiler}; install gcc or set CC`;
+}
+
+describe('the live kernel', { skip: process.env.CI ? false : (missing() ?? false) }, () => {
+  it('passes and fails as its model does', async () => {
+    const kernel = await openLive();
+    try {
+      const match = matchKernel(kernel.release, engine.catalogue);
+      const expected = await runSelftests(model(match.kernel), ops);
+      const results = await runSelftests(kernel, ops);
+      const ran = results.filter(({ verdict }) => verdict !== 'n.a.');
+      assert.ok(ran.length > 20, `${ran.length} cases ran: ${kernel.missing.join('; ')}`);
+      const text = ({ selftest: { name, kind }, verdict }: CaseResult) => `${name}: ${kind}: ${verdict}`;
+      assert.deepEqual(
+        ran.map(text),
+        results.flatMap(({ verdict }, i) => (verdict === 'n.a.' ? [] : [text(expected[i]!)])),
+      );
+    } finally {
+      await kernel.close();
+    }
   });
 });
 

@@ -79,7 +79,17 @@ export function formatSelftests(columns: readonly Column[]): string {
     const marks = columns.map(({ results }) => mark(indices.map((i) => results[i]!.verdict)));
     lines.push(`  ${name.padEnd(width - 2)}${cells(marks)}`);
   }
-  return [...lines, '', ...columns.flatMap(details)].join('\n');
+  const legend = '4/9 = passes on 4 of the 9 kinds of memory that the case applies to: base, swapped, THP, ...';
+  return [...lines, '', legend, ...columns.flatMap(details)].join('\n');
+}
+
+/** Of `all` kinds: named, or those that are not among them. */
+function kindsText(kinds: readonly string[], all: readonly string[]): string {
+  const others = all.filter((kind) => !kinds.includes(kind));
+  if (others.length === 0 && all.length > 2) return `all ${all.length} kinds of memory`;
+  return others.length > 0 && others.length <= 2 && kinds.length > 3
+    ? `all but ${others.join(', ')}`
+    : kinds.join(', ');
 }
 
 function mark(verdicts: readonly CaseResult['verdict'][]): string {
@@ -103,8 +113,11 @@ function details({ release, results }: Column): string[] {
     failed.set(selftest.name, entry);
   }
   for (const [name, { kinds, reason }] of failed) {
-    const all = results.filter(({ selftest, verdict }) => selftest.name === name && verdict !== 'n.a.').length;
-    const where = kinds.length === all && all > 2 ? `all ${all} kinds` : kinds.join(', ');
+    const all = results.filter(({ selftest, verdict }) => selftest.name === name && verdict !== 'n.a.');
+    const where = kindsText(
+      kinds,
+      all.map(({ selftest }) => selftest.kind),
+    );
     lines.push(`  ${name}: fails on ${where} (${reason})`);
   }
   for (const [reason, cases] of idle) lines.push(`  not applicable (${cases}): ${reason}`);
