@@ -135,9 +135,10 @@ void probe(void) {
 }
 
 void print_capabilities(void) {
-  static const char *const names[] = {"userfaultfd", "event-fork", "wp-unpopulated", "swap",     "thp",        "soft-dirty",
-                                      "frames",      "kpageflags", "pagemap-scan",   "pagemap-wp", "vmsplice", "io_uring",
-                                      "process_vm",  "proc-mem",   "raw",            "fifo",     "hold-pin"};
+  static const char *const names[] = {
+      "userfaultfd", "event-fork",   "wp-unpopulated", "swap",     "thp",      "soft-dirty", "frames",   "kpageflags",
+      "pagemap-scan", "pagemap-wp", "vmsplice",       "io_uring", "process_vm", "proc-mem", "raw",      "fifo",
+      "hold-pin"};
   printf("can:");
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) if (ex.capabilities >> i & 1) printf(" %s", names[i]);
   printf("\n%s", ex.text);

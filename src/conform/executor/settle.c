@@ -56,14 +56,20 @@ void read_events(void) {
   }
 }
 
+/* Of a page of many small ones, rounded up. One fault in some 10^5 is nobody's: a single one above does not count. */
+static uint16_t per_page(long faults) {
+  if (ex.small == 1 || faults <= 1) return (uint16_t)faults;
+  return (uint16_t)((faults - 1 + ex.small - 1) / ex.small);
+}
+
 static void ended(struct task *task, const struct mailbox *box) {
   if (ex.seen.outcomes == sizeof ex.seen.outcome / sizeof *ex.seen.outcome) return;
   struct outcome *outcome = &ex.seen.outcome[ex.seen.outcomes++];
   long minor = box->after.ru_minflt - box->before.ru_minflt;
   long major = box->after.ru_majflt - box->before.ru_majflt;
   *outcome = (struct outcome){.op = task->op};
-  outcome->faults = (uint16_t)((minor + major + ex.small - 1) / ex.small);
-  outcome->major = (uint16_t)((major + ex.small - 1) / ex.small);
+  outcome->faults = per_page(minor + major);
+  outcome->major = per_page(major);
   if (task->code == OP_GUP) gup_ended(task, box, outcome);
   else if (box->ret < 0) outcome->result = R_FAULT;
   else if (task->code == OP_READ) outcome->value = (uint32_t)box->value;
