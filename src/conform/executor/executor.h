@@ -175,6 +175,7 @@ uint64_t nanoseconds(void);
 void close_fd(int *fd);
 
 /* main.c, controller.c */
+bool asked_to_end(void);
 int controller(void);
 void drain_batches(void); /* the per-CPU LRU batches of this CPU */
 

@@ -100,6 +100,8 @@ static void on_end(int signal) {
   if (controller_pid > 0) kill(controller_pid, SIGKILL);
 }
 
+bool asked_to_end(void) { return ended_by != 0; }
+
 /* In the controller: the supervisor was killed. */
 static void on_orphaned(int signal) {
   (void)signal;

@@ -104,7 +104,7 @@ struct outcome {
   uint8_t op;
   uint8_t result;
   int16_t error;   /* -errno, 0 */
-  uint16_t faults; /* minor and major, of the thread since the op began; PMD: n > 1 counts as (n - 1) / 128, rounded up */
+  uint16_t faults; /* minor and major, of the thread since the op began; PMD: n > 1 is (n - 1) / 128, rounded up */
   uint16_t major;
   uint32_t value;  /* token read; of read, hread and a read through a handle of one op */
 } __attribute__((packed));

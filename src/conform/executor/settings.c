@@ -161,7 +161,9 @@ static int open_lock(const char *folder, const char *name) {
 }
 
 static void lock(int fd, int how) {
-  while (flock(fd, how) && errno == EINTR) continue;
+  while (flock(fd, how) && errno == EINTR) {
+    if (asked_to_end()) _exit(1); /* nothing is applied yet; the controller is not asked */
+  }
 }
 
 /* True: alone, and to apply the settings. False: they are applied, or cannot be. */
