@@ -59,7 +59,7 @@ export class Trial {
         ? matchKernel(release.replace(/^model /, ''), engine.catalogue)
         : { kernel: options.model };
     this.#note = match.note;
-    this.#model = new ModelBackend(modelSpec(match.kernel, engine.catalogue), engine);
+    this.#model = new ModelBackend(modelSpec(match.kernel, engine.catalogue, target.machine), engine);
     this.#open = new OpenTable(match.kernel);
   }
 

@@ -49,6 +49,7 @@ export interface Difference {
 
 /** What a row of the table of open observations may look at. */
 export interface Place {
+  readonly ops: readonly OpInfo[];
   readonly words: Uint32Array;
   readonly layout: PageLayout;
   readonly kernel: Run;
@@ -81,7 +82,7 @@ const NO_OUTCOMES: readonly Outcome[] = [];
 
 /** Compares runs of programs of one layout. */
 export class Comparison {
-  readonly #names: readonly string[];
+  readonly #table: readonly OpInfo[];
   readonly #gup: GupFlavours;
   readonly #codes: { gup: number; hread: number; hwrite: number; put: number; split: number };
   readonly #threads: ReadonlySet<number>;
@@ -93,7 +94,7 @@ export class Comparison {
 
   constructor(ops: readonly OpInfo[], layout: PageLayout, judge: Judge = () => 'differs') {
     const vocabulary = new Vocabulary(ops);
-    this.#names = ops.map(({ name }) => name);
+    this.#table = ops;
     this.#gup = new GupFlavours(vocabulary);
     const code = (name: string) => vocabulary.code(name);
     this.#codes = {
@@ -110,7 +111,7 @@ export class Comparison {
 
   /** The first difference that counts. Of a run that was cut short, what there is is compared. */
   first(words: Uint32Array, model: Run, kernel: Run): Difference | undefined {
-    const place: Place = { words, layout: this.#layout, model, kernel };
+    const place: Place = { ops: this.#table, words, layout: this.#layout, model, kernel };
     const n = Math.min(words.length, model.ops.length, kernel.ops.length);
     const roles = this.#roles(words);
     let compared = -1;
@@ -119,7 +120,7 @@ export class Comparison {
       let found: Difference | undefined;
       let lost = false;
       const report = (difference: Omit<Difference, 'op' | 'name'>): boolean => {
-        const whole = { op, name: this.#names[words[op]! & 63]!, ...difference };
+        const whole = { op, name: this.#table[words[op]! & 63]!.name, ...difference };
         const ruling = this.#judge(whole, place);
         if (ruling === 'open') return false;
         lost = ruling === 'lost';
@@ -137,7 +138,7 @@ export class Comparison {
     }
     if (kernel.trouble === undefined) return undefined;
     const op = Math.min(n, words.length - 1);
-    const name = this.#names[words[op]! & 63]!;
+    const name = this.#table[words[op]! & 63]!.name;
     return { op, name, field: 'trouble', model: 'goes on', kernel: kernel.trouble };
   }
 

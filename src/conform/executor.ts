@@ -133,33 +133,41 @@ export class Executor implements Backend {
 
   #take(child: ChildProcess, piece: Buffer): void {
     if (child !== this.#child || this.#broken) return;
-    let responses: Response[];
     try {
-      responses = this.#decoder.push(piece);
+      for (const response of this.#decoder.push(piece)) {
+        this.#greetings();
+        if (!this.#answer(response)) {
+          this.#crash(child, `an answer with tag ${response.tag}, out of order`);
+          return;
+        }
+      }
+      this.#greetings();
     } catch (error) {
       this.#crash(child, error instanceof Error ? error.message : String(error));
       return;
     }
-    if (this.#greeted && this.#decoder.hello) {
-      const { resolve } = this.#greeted;
-      this.#greeted = undefined;
-      this.#hello = this.#decoder.hello;
-      this.#up = true;
-      resolve();
-    }
-    for (const { tag, run } of responses) {
-      const job = this.#jobs.shift();
-      if (!job || tag !== this.#tags.shift()) {
-        if (job) this.#jobs.unshift(job);
-        this.#crash(child, `an answer with tag ${tag}, out of order`);
-        return;
-      }
-      this.#sent--;
-      this.#crashes = 0;
-      this.#answered = true;
-      job.done(run);
-    }
     this.#pump();
+  }
+
+  /** Has the hello come? */
+  #greetings(): void {
+    if (!this.#greeted || !this.#decoder.hello) return;
+    const { resolve } = this.#greeted;
+    this.#greeted = undefined;
+    this.#hello = this.#decoder.hello;
+    this.#up = true;
+    resolve();
+  }
+
+  /** False: nobody has asked for this one now. */
+  #answer({ tag, run }: Response): boolean {
+    if (this.#tags[0] !== tag) return false;
+    this.#tags.shift();
+    this.#sent--;
+    this.#crashes = 0;
+    this.#answered = true;
+    this.#jobs.shift()!.done(run);
+    return true;
   }
 
   /** Sends what the queue has room for. */

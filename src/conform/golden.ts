@@ -13,6 +13,8 @@ export interface GoldenFile {
   readonly release: string;
   /** Package, build or machine it comes from. */
   readonly describe: string;
+  /** Switches of the model that say what the machine is like. */
+  readonly machine: readonly string[];
   readonly can: readonly Capability[];
   readonly missing: readonly string[];
   /** Cells without frame, value and mapcount; ops refer to them by index in base 36. */
@@ -43,16 +45,14 @@ export interface GoldenTrace {
 export interface Recording {
   readonly release: string;
   readonly describe: string;
+  readonly machine: readonly string[];
   readonly can: ReadonlySet<Capability>;
   readonly missing: readonly string[];
   readonly traces: readonly GoldenTrace[];
 }
 
 /** Throws Error for a trace with trouble in it, which is no observation. */
-export function encodeGolden(
-  { release, describe, can, missing, traces }: Recording,
-  ops: readonly OpInfo[],
-): GoldenFile {
+export function encodeGolden({ traces, can, ...head }: Recording, ops: readonly OpInfo[]): GoldenFile {
   const shapes = new Shapes();
   const programs = traces.map(({ layout, words, run }): GoldenProgram => {
     const text = printProgram(words, ops);
@@ -60,7 +60,7 @@ export function encodeGolden(
     const encoder = new Encoder(shapes);
     return { layout, text, ops: run.ops.map((seen, i) => encoder.op(seen, i)) };
   });
-  return { format: 1, release, describe, can: [...can], missing, shapes: shapes.list, programs };
+  return { format: 1, ...head, can: [...can], shapes: shapes.list, programs };
 }
 
 /** Throws Error for a file of another form. */
@@ -70,7 +70,8 @@ export function decodeGolden(file: GoldenFile, ops: readonly OpInfo[]): Recordin
     const decoder = new GoldenDecoder(file.shapes);
     return { layout, words: parseProgram(text, ops), run: { ops: lines.map((line, i) => decoder.op(line, i)) } };
   });
-  return { ...file, can: new Set(file.can), traces };
+  const { release, describe, machine, missing } = file;
+  return { release, describe, machine, missing, can: new Set(file.can), traces };
 }
 
 /** One program per line, for readable diffs. */

@@ -32,11 +32,15 @@ export function matchKernel(release: string, catalogue: Catalogue): Match {
 }
 
 /** Of the machine, not of the kernel: the executor swaps to memory. */
-const ENVIRONMENT = ['swap.synchronous'];
+const SWAP = 'swap.synchronous';
 
-/** The model of a kernel on the machine that the executor makes. Throws UsageError for an unknown name. */
-export function modelSpec(name: string, catalogue: Catalogue): KernelSpec {
+/**
+ * The model of a kernel on the machine that the executor makes; `machine`: what else there is to it (machine.ts).
+ * Throws UsageError for an unknown name.
+ */
+export function modelSpec(name: string, catalogue: Catalogue, machine: readonly string[] = []): KernelSpec {
   catalogue.kernel(name);
-  const known = ENVIRONMENT.filter((knob) => catalogue.knobs.some((candidate) => candidate.name === knob));
-  return { kernel: name, with: known, without: [] };
+  const knobs = [SWAP, ...machine];
+  for (const knob of knobs) catalogue.knob(knob);
+  return { kernel: name, with: knobs, without: [] };
 }

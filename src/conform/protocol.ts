@@ -117,18 +117,16 @@ export class Decoder {
   hello: Hello | undefined;
   #buffer = Buffer.alloc(0);
 
-  /** Takes the next piece; returns the responses that are complete now. */
-  push(piece: Uint8Array): Response[] {
+  /** Takes the next piece; yields the responses that are complete now. */
+  *push(piece: Uint8Array): Generator<Response> {
     this.#buffer = this.#buffer.length === 0 ? Buffer.from(piece) : Buffer.concat([this.#buffer, piece]);
-    const responses: Response[] = [];
-    let at = 0;
-    while (true) {
-      const size = this.hello ? this.#response(at, responses) : this.#hello(at);
-      if (size === 0) break;
-      at += size;
+    if (!this.hello) this.#buffer = this.#buffer.subarray(this.#hello());
+    while (this.hello) {
+      const found = this.#response();
+      if (!found) return;
+      this.#buffer = this.#buffer.subarray(found.size);
+      yield found.response;
     }
-    this.#buffer = this.#buffer.subarray(at);
-    return responses;
   }
 
   /** Bytes of an answer that is not complete. */
@@ -136,17 +134,18 @@ export class Decoder {
     return this.#buffer.length;
   }
 
-  #hello(at: number): number {
-    const have = this.#buffer.length - at;
-    if (have >= 4) expect(this.#buffer.readUInt32LE(at) === MAGIC_HELLO, 'it does not begin with a hello');
+  /** Size of the hello, 0 if it is not complete. */
+  #hello(): number {
+    const have = this.#buffer.length;
+    if (have >= 4) expect(this.#buffer.readUInt32LE(0) === MAGIC_HELLO, 'it does not begin with a hello');
     if (have < HELLO_SIZE) return 0;
-    const version = this.#buffer.readUInt32LE(at + 4);
+    const version = this.#buffer.readUInt32LE(4);
     expect(version === PROTOCOL_VERSION, `it speaks version ${version}, not ${PROTOCOL_VERSION}`);
-    const bits = this.#buffer.readUInt32LE(at + 8);
-    const length = this.#buffer.readUInt32LE(at + 12);
+    const bits = this.#buffer.readUInt32LE(8);
+    const length = this.#buffer.readUInt32LE(12);
     expect(length <= MAX_HELLO_TEXT, `a hello of ${length} bytes`);
     if (have < HELLO_SIZE + length) return 0;
-    const text = (from: number, size: number) => this.#buffer.toString('utf8', at + from, at + from + size);
+    const text = (from: number, size: number) => this.#buffer.toString('utf8', from, from + size);
     this.hello = {
       can: new Set(CAPABILITIES.filter((_, bit) => (bits >>> bit) & 1)),
       release: text(16, 64).replace(/\0.*$/s, ''),
@@ -158,21 +157,19 @@ export class Decoder {
     return HELLO_SIZE + length;
   }
 
-  #response(at: number, responses: Response[]): number {
+  #response(): { readonly size: number; readonly response: Response } | undefined {
     const buffer = this.#buffer;
-    const have = buffer.length - at;
-    if (have < RESPONSE_SIZE) return 0;
-    expect(buffer.readUInt32LE(at) === MAGIC_RESPONSE, 'no response where one should begin');
-    const tag = buffer.readUInt32LE(at + 4);
-    const status = buffer[at + 8]!;
-    const reached = buffer[at + 9]!;
-    const length = buffer.readUInt32LE(at + 12);
+    if (buffer.length < RESPONSE_SIZE) return undefined;
+    expect(buffer.readUInt32LE(0) === MAGIC_RESPONSE, 'no response where one should begin');
+    const tag = buffer.readUInt32LE(4);
+    const status = buffer[8]!;
+    const reached = buffer[9]!;
+    const length = buffer.readUInt32LE(12);
     expect(status < STATUS_NAMES.length, `status ${status}`);
     expect(length <= MAX_RESPONSE && reached <= MAX_OPS, `a response of ${length} bytes, ${reached} ops`);
-    if (have < RESPONSE_SIZE + length) return 0;
-    const body = buffer.subarray(at + RESPONSE_SIZE, at + RESPONSE_SIZE + length);
-    responses.push({ tag, run: this.#run(status, reached, body) });
-    return RESPONSE_SIZE + length;
+    const size = RESPONSE_SIZE + length;
+    if (buffer.length < size) return undefined;
+    return { size, response: { tag, run: this.#run(status, reached, buffer.subarray(RESPONSE_SIZE, size)) } };
   }
 
   #run(status: number, reached: number, body: Buffer): Run {

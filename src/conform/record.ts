@@ -50,7 +50,7 @@ function programs(engine: Engine, spec: KernelSpec, target: Target): Wanted[] {
 /** Runs the fixed set on the target; what it does not do the same way each time is left out. Rejects as it does. */
 export async function recordGolden(engine: Engine, spec: KernelSpec, target: Target): Promise<GoldenFile> {
   const { ops } = engine.catalogue;
-  const { backend, describe } = target;
+  const { backend, describe, machine } = target;
   const traces: GoldenTrace[] = [];
   const wanted = programs(engine, spec, target);
   for (const layout of ['pte', 'pmd'] as const) {
@@ -60,12 +60,11 @@ export async function recordGolden(engine: Engine, spec: KernelSpec, target: Tar
     for (const [i, words] of set.entries()) {
       const runs = times.map((time) => time[i]!);
       if (runs.some(({ trouble }) => trouble !== undefined)) continue;
-      const recording = { release: '', describe: '', can: backend.can, missing: [] };
-      const texts = runs.map((run) =>
-        JSON.stringify(encodeGolden({ ...recording, traces: [{ layout, words, run }] }, ops)),
-      );
+      const head = { release: '', describe: '', machine: [], can: backend.can, missing: [] };
+      const texts = runs.map((run) => JSON.stringify(encodeGolden({ ...head, traces: [{ layout, words, run }] }, ops)));
       if (new Set(texts).size === 1) traces.push({ layout, words, run: runs[0]! });
     }
   }
-  return encodeGolden({ release: backend.release, describe, can: backend.can, missing: backend.missing, traces }, ops);
+  const { release, can, missing } = backend;
+  return encodeGolden({ release, describe, machine, can, missing, traces }, ops);
 }

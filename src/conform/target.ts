@@ -4,6 +4,7 @@ import { UsageError } from '../errors.js';
 import { buildExecutor } from './build.js';
 import { Executor } from './executor.js';
 import { openLive } from './live.js';
+import { probeMachine } from './machine.js';
 import { modelSpec } from './match.js';
 import { ModelBackend } from './model.js';
 import type { Backend } from './observed.js';
@@ -16,6 +17,8 @@ export interface Target {
   readonly name: string;
   /** uname -v or the package it came from, for people and golden traces. */
   readonly describe: string;
+  /** Switches of the model that say what the machine is like. */
+  readonly machine: readonly string[];
   /** How much longer a program may take than on hardware. */
   readonly slow: boolean;
 }
@@ -38,22 +41,38 @@ export async function openTarget(
 ): Promise<Target> {
   checkTarget(name);
   const [, kind, rest] = /^(\w+):?(.*)$/.exec(name)!;
-  if (kind === 'live') {
-    const backend = await openLive({ observe });
-    return { backend, name, describe: backend.machine, slow: false };
-  }
+  const engine = loadEngine();
   if (kind === 'model') {
-    const engine = loadEngine();
     const backend = new ModelBackend(modelSpec(rest!, engine.catalogue), engine);
-    return { backend, name, describe: 'a model', slow: false };
+    return { backend, name, describe: 'a model', machine: [], slow: false };
   }
-  const start = () => openGuest(rest!, { executor: buildExecutor(), onProgress });
-  const guest = await start();
-  const backend = await Executor.open(guest.child, {
+  const [backend, describe] = kind === 'live' ? await live(observe) : await guest(rest!, observe, onProgress);
+  try {
+    const machine = await probeMachine(backend, engine.catalogue);
+    return { backend, name, describe, machine, slow: kind !== 'live' };
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+async function live(observe: ObserveLevel): Promise<[Executor, string]> {
+  const backend = await openLive({ observe });
+  return [backend, backend.machine];
+}
+
+async function guest(
+  version: string,
+  observe: ObserveLevel,
+  onProgress: (what: string) => void,
+): Promise<[Executor, string]> {
+  const start = () => openGuest(version, { executor: buildExecutor(), onProgress });
+  const { child, describe } = await start();
+  const backend = await Executor.open(child, {
     observe,
     silenceMs: GUEST_SILENCE_MS,
     helloMs: GUEST_HELLO_MS,
     respawn: async () => (await start()).child,
   });
-  return { backend, name, describe: guest.describe, slow: true };
+  return [backend, describe];
 }
