@@ -4,10 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { Comparison, type Difference } from '../src/conform/compare.js';
 import { type Fact, parseTrial } from '../src/conform/facts.js';
+import { ModelBackend } from '../src/conform/model.js';
 import { Inexpressible, reproducer } from '../src/conform/reproducer.js';
+import { differenceProgram, factsOf } from '../src/conform/reproducer-claim.js';
 import { SELFTESTS, trialOf } from '../src/conform/selftests.js';
 import { loadEngine } from '../src/engine/engine.js';
+import { parseProgram } from '../src/text/parse.js';
 
 // A reproducer is what a kernel developer gets: it has to compile without a warning and to tell right from wrong.
 
@@ -92,6 +96,45 @@ describe('reproducer', () => {
     assert.throws(() => source('mmap A p0; numa_hint A p0'), /numa_hint/);
     assert.throws(() => source('mmap A p0; h=gup A p0 R PIN; write A p0; hread h'), /for one hread only/);
     assert.throws(() => source('mmap A dax'), /DAX/);
+  });
+
+  it('states what the kernel did where a model differs from it', () => {
+    const program = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; fork A->B; write B p0; write A p0';
+    const words = parseProgram(program, ops);
+    const run = (kernel: string) => new ModelBackend({ kernel, with: [], without: [] }).runSync([words])[0]!;
+    const [model, kernel] = [run('v5.12'), run('v6.18')];
+    const hiddenField = /^(?:write|dirty|exclusive|pinned|extra-refs)$/;
+    const seen = new Comparison(ops, 'pte', ({ field }) => (hiddenField.test(field) ? 'open' : 'differs'));
+    const difference = seen.first(words, model, kernel)!;
+    const facts = factsOf(difference, kernel);
+    assert.deepEqual(facts, [{ kind: 'bit', bit: 'uffd-wp', op: 4, mm: 1, page: 0, set: false }]);
+    const made = differenceProgram({ words, layout: 'pte', difference, kernel }, '6.18', ops);
+    assert.ok('source' in made);
+    assert.match(made.source, /What 6\.18 does, and the model does not:/);
+    assert.match(made.source, /claim\(bit_of\(B, 0, UFFD_WP\) == 0,/);
+    const hidden = { ...difference, field: 'extra-refs' as const };
+    assert.deepEqual(differenceProgram({ words, layout: 'pte', difference: hidden, kernel }, '6.18', ops), {
+      none: 'user space cannot see extra-refs',
+    });
+  });
+
+  it('states every field that user space can see', () => {
+    const words = parseProgram('mmap A p0; write A p0; fork A->B; write A p0; read B p0', ops);
+    const [run] = new ModelBackend({ kernel: 'v6.18', with: [], without: [] }).runSync([words]);
+    const at = (field: Difference['field'], op: number, more: Partial<Difference> = {}): readonly Fact[] =>
+      factsOf({ op, name: '', field, model: '', kernel: '', ...more }, run!);
+    const here = { mm: 0, page: 0 };
+    assert.deepEqual(at('result', 3), [{ kind: 'ends', op: 3, result: 0 }]);
+    assert.deepEqual(at('value', 4), [{ kind: 'shows', op: 4, value: 2 }]);
+    assert.deepEqual(at('faults', 3), [{ kind: 'faults', op: 3, count: 1 }]);
+    assert.deepEqual(at('events', 3), [{ kind: 'silent', op: 3 }]);
+    assert.deepEqual(at('kind', 3, here), [{ kind: 'entry', op: 3, ...here, is: 'present' }]);
+    assert.deepEqual(at('content', 3, here), [{ kind: 'content', op: 3, ...here, value: 4 }]);
+    assert.deepEqual(at('moved', 3, here), [{ kind: 'moved', op: 3, ...here, moved: true }]);
+    const child = { mm: 1, page: 0 };
+    assert.deepEqual(at('frame', 2, here), [{ kind: 'shared', op: 2, ...here, with: child, same: true }]);
+    assert.deepEqual(at('frame', 3, here), [{ kind: 'shared', op: 3, ...here, with: child, same: false }]);
+    assert.deepEqual(at('pinned', 3, here), []);
   });
 
   describe('on the live kernel', () => {

@@ -1,8 +1,36 @@
 // A difference between model and kernel as a claim: what the kernel did, stated so that a program can check it.
+import type { OpInfo } from '../engine/optable.js';
 import { RESULT } from '../engine/opword.js';
 import type { Difference } from './compare.js';
 import { entryOf, type Fact } from './facts.js';
-import type { Run } from './observed.js';
+import type { PageLayout, Run } from './observed.js';
+import { differenceText } from './report.js';
+import { Inexpressible, reproducer } from './reproducer.js';
+
+/** A program on which model and kernel differ, with what the kernel did. */
+export interface Differing {
+  readonly words: Uint32Array;
+  readonly layout: PageLayout;
+  readonly difference: Difference;
+  readonly kernel: Run;
+}
+
+/** A C program that exits with 0 where a kernel does as `release` did, or why there is none. */
+export function differenceProgram(
+  { words, layout, difference, kernel }: Differing,
+  release: string,
+  ops: readonly OpInfo[],
+): { source: string } | { none: string } {
+  const facts = factsOf(difference, kernel);
+  if (facts.length === 0) return { none: `user space cannot see ${difference.field}` };
+  const about = [`What ${release} does, and the model does not:`, differenceText(difference)];
+  try {
+    return { source: reproducer({ words, layout, facts, about }, ops) };
+  } catch (error) {
+    if (error instanceof Inexpressible) return { none: error.message };
+    throw error;
+  }
+}
 
 /** The facts that the kernel's run shows where it differs from the model; none for what user space cannot see. */
 export function factsOf(difference: Difference, kernel: Run): Fact[] {
