@@ -180,7 +180,10 @@ describe('reproducer', () => {
       },
       {
         name: 'a buffer that io_uring has pinned is not copied at fork',
-        text: 'mmap A p0; old: write A p0; h=gup A p0 W PIN LONGTERM; fork A->B; new: write A p0; hread h => new; read B p0 => old; put h',
+        text: [
+          'mmap A p0; old: write A p0; h=gup A p0 W PIN LONGTERM; fork A->B; new: write A p0',
+          'hread h => new; read B p0 => old; put h',
+        ].join('; '),
         status: 0,
         says: /hread h +ok, shows what op 5 wrote/,
       },
@@ -198,14 +201,20 @@ describe('reproducer', () => {
       },
       {
         name: 'process_vm_writev, and /proc/self/mem into a read-only page',
-        text: 'mmap A p0; write A p0; h=gup A p0 W PIN; x: hwrite h; put h; read A p0 => x; mprotect A p0 R; h=gup A p0 W GET FORCE; y: hwrite h; put h; read A p0 => y',
+        text: [
+          'mmap A p0; write A p0; h=gup A p0 W PIN; x: hwrite h; put h; read A p0 => x',
+          'mprotect A p0 R; h=gup A p0 W GET FORCE; y: hwrite h; put h; read A p0 => y',
+        ].join('; '),
         status: 0,
         says: /read A p0 +ok, shows what op 9 wrote/,
       },
       {
         name: 'UFFDIO_UNREGISTER does not wake a blocked writer',
         needs: uffd,
-        text: 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; w: write A p0 => sleeps; uffd_unreg A p0 => w asleep; uffd_close A => wakes w',
+        text: [
+          'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; w: write A p0 => sleeps',
+          'uffd_unreg A p0 => w asleep; uffd_close A => wakes w',
+        ].join('; '),
         status: 0,
         says: /the thread of op 5 sleeps after op 6: holds[\s\S]*wakes: write A p0/,
       },
@@ -219,7 +228,11 @@ describe('reproducer', () => {
       {
         name: 'two sleepers, on huge pages too',
         needs: uffd,
-        text: 'mmap A p0..p3 thp; write A p0; uffd_reg A p0..p3 WP; wp A p0..p3; v: write A p0 => sleeps; w: write A p1 => sleeps; unwp A p0..p3 => wakes v & wakes w; read A p1 => w',
+        text: [
+          'mmap A p0..p3 thp; write A p0; uffd_reg A p0..p3 WP; wp A p0..p3',
+          'v: write A p0 => sleeps; w: write A p1 => sleeps; unwp A p0..p3 => wakes v & wakes w',
+          'read A p1 => w',
+        ].join('; '),
         layout: 'pmd',
         status: 0,
         says: /holds\n$/,
@@ -227,7 +240,10 @@ describe('reproducer', () => {
       {
         name: 'the child of a fork event is protected too',
         needs: uffd,
-        text: 'mmap A p0; write A p0; uffd_reg A p0 WP EVENT_FORK; wp A p0; fork A->B => B p0 wp; w: write B p0 => sleeps; unwp B p0 => wakes w; exit B; read A p0 => silent',
+        text: [
+          'mmap A p0; write A p0; uffd_reg A p0 WP EVENT_FORK; wp A p0; fork A->B => B p0 wp',
+          'w: write B p0 => sleeps; unwp B p0 => wakes w; exit B; read A p0 => silent',
+        ].join('; '),
         status: 0,
         says: /uffd-wp of B p0 is set after op 5: holds/,
       },
