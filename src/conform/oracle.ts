@@ -1,7 +1,9 @@
 // A real kernel on trial by the reference memory alone: programs run on it, and what it shows is held against promises.
 import type { Engine } from '../engine/engine.js';
-import { decodeOp } from '../engine/opword.js';
+import type { OpInfo } from '../engine/optable.js';
+import { decodeOp, RESULT } from '../engine/opword.js';
 import type { KernelSpec } from '../engine/types.js';
+import { parseProgram } from '../text/parse.js';
 import { Expresser } from './express.js';
 import type { Backend, Capability, PageLayout, Run } from './observed.js';
 import { demands, finding, type OracleFinding, withLook } from './oracle-finding.js';
@@ -61,11 +63,14 @@ export function judgeKernel(options: OracleOptions): Promise<OracleResult> {
   return new OracleHunt(options).run();
 }
 
-/** What the kernel says it can do, less what it grants and then does not do (a model of an old kernel). */
-export async function granted(kernel: Backend): Promise<ReadonlySet<Capability>> {
+/** What the kernel says it can do, less what it refuses all the same (the model of a kernel that is too old). */
+async function granted(kernel: Backend, ops: readonly OpInfo[]): Promise<ReadonlySet<Capability>> {
   const can = new Set(kernel.can);
-  if (kernel.release.startsWith('model ') && !/v(?:6\.(?:[4-9]|\d\d)|7)|repaired/.test(kernel.release))
-    can.delete('WP_UNPOPULATED');
+  for (const feature of ['EVENT_FORK', 'WP_UNPOPULATED'] as const) {
+    if (!can.has(feature)) continue;
+    const [run] = await kernel.run([parseProgram(`mmap A p0; uffd_reg A p0 WP ${feature}`, ops)], 'pte');
+    if (run?.ops[1]?.result === RESULT.REFUSED) can.delete(feature);
+  }
   return can;
 }
 
@@ -96,7 +101,7 @@ class OracleHunt {
 
   async run(): Promise<OracleResult> {
     const { engine, kernel, guide: spec, layouts, seed, ops, programs, timeMs, keepGoing, signal } = this.#options;
-    const can = await granted(kernel);
+    const can = await granted(kernel, engine.catalogue.ops);
     this.#witness = new Witness(can);
     for (const layout of layouts) {
       this.#generators.set(layout, new GuidedPrograms(engine, { spec, seed, layout, can, ops }));
