@@ -1,4 +1,5 @@
 // The comparison at work: batches of programs on both sides, differences confirmed, made small and put together.
+import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
 import { Comparison, type Difference, kindOf } from './compare.js';
 import { Expresser } from './express.js';
@@ -129,6 +130,8 @@ class Hunt {
       await this.#compare(batch, runs);
       stopped = this.#findings.size > 0 && !keepGoing;
       onProgress?.(this.#tally());
+      // A model answers at once: without this, nobody else has a turn, and Ctrl-C is not heard.
+      await setImmediate();
     }
     return {
       ...this.#tally(),

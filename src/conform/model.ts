@@ -172,7 +172,10 @@ export class ModelRunner {
   end(words: Uint32Array): string {
     this.stepper.begin();
     for (let i = 0; i < words.length; i++) this.stepper.run(words[i]!, i);
-    return Buffer.from(this.stepper.engine.snapshot()).toString('latin1');
+    const { engine } = this.stepper;
+    // What lies behind the sleepers is scratch of the last op.
+    const used = engine.catalogue.at('SLEEPERS') - engine.catalogue.at('WORLD');
+    return Buffer.from(engine.snapshot().subarray(0, used)).toString('latin1');
   }
 
   #observe(index: number, result: number, before: readonly number[]): Omit<Observed, 'asleep' | 'cells'> {

@@ -25,7 +25,7 @@ export interface SideBySide {
 export function sideBySide(sides: SideBySide, ops: readonly OpInfo[]): string {
   const { words, layout, model, kernel, difference, names, target } = sides;
   const handle = handleNames(words, ops);
-  const lines = [row(' ', ' op', names[0], names[1])];
+  const lines = rows(' ', ' op', names[0], names[1]);
   for (const [i, word] of words.entries()) {
     const mark = difference?.op === i ? '>' : ' ';
     const text = `${String(i + 1).padStart(2)} ${printOp(word, ops, handle)}`;
@@ -60,7 +60,7 @@ function fold(text: string, width: number): string[] {
     line += line.trim() === '' ? word : ` ${word}`;
   }
   lines.push(line);
-  return lines;
+  return lines.flatMap((whole) => whole.match(new RegExp(`.{1,${width}}`, 'g')) ?? ['']);
 }
 
 /** What one side shows of op `index`: "ok, 1 fault, reads the store of op 2". */
