@@ -101,10 +101,7 @@ describe('breakcow conform', () => {
     const { stdout, status } = conform(['--kernel', 'model:v6.18', '--flips', '--programs', '200']);
     assert.equal(status, 0);
     assert.match(stdout, /^mutant\.fork_keeps_write +off->on {2}\S+ \S+.* \(p[tm][ed]\), after \d+$/m);
-    assert.match(
-      stdout,
-      /^gup\.break_cow +off->on {2}not seen, changes \S+ .*: only patches of 2020/m,
-    );
+    assert.match(stdout, /^gup\.break_cow +off->on {2}not seen, changes \S+ .*: only patches of 2020/m);
     assert.match(stdout, /\d+ of \d+ flips noticed on 200 programs/);
   });
 

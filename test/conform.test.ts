@@ -277,12 +277,6 @@ describe('flipped knobs', () => {
     assert.ok(mutants.filter(({ seen }) => seen).length > 10, `${mutants.length} mutants`);
     const seen = flips.filter((flip) => flip.seen).length;
     assert.ok(seen > 55, `${seen} seen`);
-    // What nobody could notice must at least be rare inside, or have its reason.
-    const odd = flips.filter(({ seen, inside, reason }) => !seen && inside! > 10 && reason === undefined);
-    assert.deepEqual(
-      odd.map(({ knob }) => knob.name),
-      [],
-    );
   });
 });
 

@@ -8,6 +8,7 @@ import { ProgramGenerator } from './generate.js';
 import { ModelRunner } from './model.js';
 import type { Backend, PageLayout, Run } from './observed.js';
 import type { OpenTable } from './open.js';
+import { directedPrograms } from './record.js';
 import { whyUnseen } from './unseen.js';
 
 /** Programs with what the kernel did. */
@@ -46,7 +47,7 @@ export interface FlipTable {
 /** Of the programs that are observed, one in so many is on huge pages. */
 const PMD_SHARE = 4;
 
-/** What `kernel` does with random programs of both layouts. Rejects as it does. */
+/** What `kernel` does with programs of both layouts: those with a purpose, then random ones. Rejects as it does. */
 export async function observe(
   engine: Engine,
   spec: KernelSpec,
@@ -57,7 +58,9 @@ export async function observe(
   for (const layout of ['pte', 'pmd'] as const) {
     const share = Math.floor(programs / PMD_SHARE);
     const count = layout === 'pmd' ? share : programs - share;
-    const made = new ProgramGenerator(engine, { spec, seed, layout, can: kernel.can, ops }).programs(0, count);
+    const directed = directedPrograms(engine, spec, kernel.can, layout).slice(0, count);
+    const generator = new ProgramGenerator(engine, { spec, seed, layout, can: kernel.can, ops });
+    const made = [...directed, ...generator.programs(0, count - directed.length)];
     const runs = await kernel.run(made, layout);
     const whole = made.map((_, i) => i).filter((i) => runs[i]!.trouble === undefined);
     sets.push({ layout, programs: whole.map((i) => made[i]!), runs: whole.map((i) => runs[i]!) });

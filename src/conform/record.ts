@@ -6,7 +6,7 @@ import { parseProgram } from '../text/parse.js';
 import { Expresser } from './express.js';
 import { ProgramGenerator } from './generate.js';
 import { encodeGolden, type GoldenFile, type GoldenTrace } from './golden.js';
-import type { PageLayout } from './observed.js';
+import type { Capability, PageLayout } from './observed.js';
 import { SELFTESTS, trialOf } from './selftests.js';
 import type { Target } from './target.js';
 
@@ -17,34 +17,32 @@ const OPS = 32;
 /** A program is kept if the kernel does the same so many times in a row. */
 const TIMES = 3;
 
-interface Wanted {
-  readonly layout: PageLayout;
-  readonly words: Uint32Array;
+/** Programs with a purpose, as `can` allows them, each once: those of the bug corpus and of the selftests. */
+export function directedPrograms(
+  engine: Engine,
+  spec: KernelSpec,
+  can: ReadonlySet<Capability>,
+  layout: PageLayout,
+): Uint32Array[] {
+  const { ops } = engine.catalogue;
+  const expresser = new Expresser(engine, can, layout);
+  engine.setJudges('off');
+  engine.configure(spec);
+  const triggers = CORPUS.map(({ trigger }) => trigger).filter((text) => /\bthp\b/.test(text) === (layout === 'pmd'));
+  const cases = SELFTESTS.filter((selftest) => selftest.layout === layout);
+  const asked = [
+    ...triggers.map((text) => parseProgram(text, ops)),
+    ...cases.map((selftest) => trialOf(selftest, ops).words),
+  ];
+  const programs = asked.map((words) => expresser.program(words)).filter((words) => words.length > 1);
+  return [...new Map(programs.map((words) => [words.join(), words])).values()];
 }
 
-/** Bug corpus, selftests, and random programs of a fixed seed, as `target` can do them; each once. */
-function programs(engine: Engine, spec: KernelSpec, target: Target): Wanted[] {
-  const { ops } = engine.catalogue;
-  const { can } = target.backend;
-  const wanted = new Map<string, Wanted>();
-  for (const layout of ['pte', 'pmd'] as const) {
-    const expresser = new Expresser(engine, can, layout);
-    const add = (words: Uint32Array) => {
-      if (words.length > 1) wanted.set(`${layout} ${words.join()}`, { layout, words });
-    };
-    engine.setJudges('off');
-    engine.configure(spec);
-    for (const { trigger } of CORPUS) {
-      const thp = /\bthp\b/.test(trigger);
-      if (thp === (layout === 'pmd')) add(expresser.program(parseProgram(trigger, ops)));
-    }
-    for (const selftest of SELFTESTS) {
-      if (selftest.layout === layout) add(expresser.program(trialOf(selftest, ops).words));
-    }
-    const generator = new ProgramGenerator(engine, { spec, seed: SEED, layout, can, ops: OPS });
-    for (const words of generator.programs(0, GENERATED[layout])) add(words);
-  }
-  return [...wanted.values()];
+/** Those, and random programs of a fixed seed. */
+function programs(engine: Engine, spec: KernelSpec, can: ReadonlySet<Capability>, layout: PageLayout): Uint32Array[] {
+  const directed = directedPrograms(engine, spec, can, layout);
+  const generator = new ProgramGenerator(engine, { spec, seed: SEED, layout, can, ops: OPS });
+  return [...directed, ...generator.programs(0, GENERATED[layout])];
 }
 
 /** Runs the fixed set on the target; what it does not do the same way each time is left out. Rejects as it does. */
@@ -52,9 +50,8 @@ export async function recordGolden(engine: Engine, spec: KernelSpec, target: Tar
   const { ops } = engine.catalogue;
   const { backend, describe, machine } = target;
   const traces: GoldenTrace[] = [];
-  const wanted = programs(engine, spec, target);
   for (const layout of ['pte', 'pmd'] as const) {
-    const set = wanted.filter((one) => one.layout === layout).map(({ words }) => words);
+    const set = programs(engine, spec, backend.can, layout);
     const times = [];
     for (let i = 0; i < TIMES; i++) times.push(await backend.run(set, layout));
     for (const [i, words] of set.entries()) {
