@@ -269,7 +269,11 @@ describe('flipped knobs', () => {
   it('are noticed, but for those that no program reaches and those that nobody could see', async () => {
     const kernel = new ModelBackend(spec('v6.18'), other);
     const observed = await observe(engine, spec('v6.18'), kernel, { seed: 1n, ops: 32, programs: 600 });
-    const { flips, programs: count, disagreeing } = flipKnobs(engine, spec('v6.18'), observed, new OpenTable('v6.18'));
+    const {
+      flips,
+      programs: count,
+      disagreeing,
+    } = flipKnobs(engine, spec('v6.18'), observed, ALL, new OpenTable('v6.18'));
     assert.deepEqual([count, disagreeing], [600, 0]);
     const mutants = flips.filter(({ knob }) => knob.kind === 'mutant');
     const silent = mutants.filter(({ seen, reason }) => !seen && reason === undefined).map(({ knob }) => knob.name);

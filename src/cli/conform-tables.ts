@@ -61,7 +61,7 @@ export async function flipTable(
 ): Promise<FlipTable> {
   onProgress(`observing ${counted(options.programs, 'program')} on ${target.name}`);
   const observed = await observe(engine, spec, target.backend, options);
-  return flipKnobs(engine, spec, observed, new OpenTable(spec.kernel), (done, of) =>
+  return flipKnobs(engine, spec, observed, target.backend.can, new OpenTable(spec.kernel), (done, of) =>
     onProgress(`flipping knob ${done + 1} of ${of}`),
   );
 }

@@ -6,7 +6,7 @@ import type { KernelSpec } from '../engine/types.js';
 import { Comparison, type Difference, kindOf } from './compare.js';
 import { ProgramGenerator } from './generate.js';
 import { ModelRunner } from './model.js';
-import type { Backend, PageLayout, Run } from './observed.js';
+import type { Backend, Capability, PageLayout, Run } from './observed.js';
 import type { OpenTable } from './open.js';
 import { directedPrograms } from './record.js';
 import { whyUnseen } from './unseen.js';
@@ -68,11 +68,12 @@ export async function observe(
   return sets;
 }
 
-/** Flips every knob of `spec`, mutants and table cells too. Leaves the engine on that kernel. */
+/** Flips every knob of `spec`, mutants and table cells too; `can`: what there was to see. Leaves the engine on that kernel. */
 export function flipKnobs(
   engine: Engine,
   spec: KernelSpec,
   observed: readonly Observations[],
+  can: ReadonlySet<Capability>,
   open: OpenTable,
   onProgress: (done: number, of: number) => void = () => {},
 ): FlipTable {
@@ -121,7 +122,7 @@ export function flipKnobs(
       }
       after += set.programs.length;
     }
-    const reason = whyUnseen(knob);
+    const reason = whyUnseen(knob, can);
     const inside = ends(vector, all).filter((end, i) => end !== usual[i]).length;
     return { knob, on, inside, ...(reason !== undefined && { reason }) };
   });

@@ -1,5 +1,6 @@
 // Why a flipped knob may go unnoticed: what user space cannot do, or what another decision makes up for.
 import type { KnobInfo } from '../engine/catalogue.js';
+import type { Capability } from './observed.js';
 
 const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [
@@ -20,7 +21,14 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [/^split\.keeps_soft_dirty$/, 'the dirty bit that a split carries makes the PTEs soft-dirty anyway'],
 ];
 
-/** The reason, in a line; undefined if the flip should be noticed. */
-export function whyUnseen({ name }: KnobInfo): string | undefined {
-  return UNSEEN.find(([pattern]) => pattern.test(name))?.[1];
+/** What a machine may not show. */
+const HIDDEN: readonly (readonly [Capability, RegExp, string])[] = [
+  ['SOFT_DIRTY', /soft_dirty/, 'soft-dirty is not tracked here'],
+  ['RAW', /dirty|exclusive|keeps_write/, 'dirty bits and PageAnonExclusive are not seen here; guests show them'],
+];
+
+/** The reason, in a line; undefined if the flip should be noticed where `can` is what there is. */
+export function whyUnseen({ name }: KnobInfo, can: ReadonlySet<Capability>): string | undefined {
+  const known = UNSEEN.find(([pattern]) => pattern.test(name))?.[1];
+  return known ?? HIDDEN.find(([capability, pattern]) => !can.has(capability) && pattern.test(name))?.[2];
 }
