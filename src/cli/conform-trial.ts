@@ -11,6 +11,7 @@ import { sideBySide } from '../conform/report.js';
 import type { Target } from '../conform/target.js';
 import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
+import { wrap } from '../report/layout.js';
 import { printProgram } from '../text/print.js';
 import { flipTable, flipText, record, selftestColumns, selftestText } from './conform-tables.js';
 import { bold, complain, counted, EXIT, green, print, printJson, red, short } from './output.js';
@@ -39,6 +40,7 @@ export const DEFAULT_PROGRAMS = 2000;
 /** Of the programs asked for, so many run on huge pages, which take much longer. */
 const PMD_SHARE = 4;
 const LINE_EVERY_MS = 5000;
+const NOISE_SHOWN = 5;
 
 /** One model against one kernel. */
 export class Trial {
@@ -169,9 +171,9 @@ export class Trial {
     const { backend, describe } = this.#target;
     const lines = [`${bold(this.#model.release)} against ${bold(backend.release)} (${describe})`];
     if (this.#note !== undefined) lines.push(this.#note);
-    for (const line of backend.missing) lines.push(`missing: ${line}`);
+    for (const line of backend.missing) lines.push(...wrap(line, 'missing: ', '  '));
     const hidden = unseen(backend.can);
-    if (hidden.length > 0) lines.push(`not compared: ${hidden.join('; ')}`);
+    if (hidden.length > 0) lines.push(...wrap(hidden.join('; '), 'not compared: ', '  '));
     return lines;
   }
 
@@ -192,6 +194,8 @@ export class Trial {
       .map(({ id, count }) => `open observation ${id}: met ${counted(count, 'time')} (breakcow conform --open)`);
     for (const { kind, count, layout } of found.toSorted((a, b) => b.count - a.count))
       lines.push(`  ${String(count).padStart(6)}  ${layout}  ${kind}`);
+    for (const { words, difference } of results.flatMap(({ noises }) => noises).slice(0, NOISE_SHOWN))
+      lines.push(`did not come again: ${kindOf(difference)}: ${printProgram(words, this.#engine.catalogue.ops)}`);
     lines.push(found.length > 0 ? red(`${kindsText(found.length)} of difference.`) : green('They agree.'));
     return lines;
   }
