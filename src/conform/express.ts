@@ -172,8 +172,8 @@ export class Expresser {
     // A transfer is one call: it neither waits, nor uses a handle that somebody else holds.
     if (group.length > 1 && first !== RESULT.OK && first !== RESULT.FAULT) return undefined;
     if (this.#layout === 'pmd') {
-      // A thread stops at the first of many small pages: changing that one only, as no page of the model can be.
-      if (first === RESULT.SLEEP && this.#entry(fields) !== place) return undefined;
+      // An op that stops at the first of many small pages may have changed that one only: no page of the model is so.
+      if ((first === RESULT.SLEEP || first === RESULT.FAULT) && this.#entry(fields) !== place) return undefined;
       if (this.#wakes.has(fields.code) && this.#strayed(waiting)) return undefined;
     }
     // Two calls for one handle: who gets it is a matter of the executor's own order.

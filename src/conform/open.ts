@@ -28,7 +28,27 @@ export const OPEN: readonly OpenRow[] = [
     reason:
       'The CPU may remember the entry as read-only, and a store then faults once for nothing. The model knows how long such a translation can live (tlb.readonly_faults), but a processor may forget it sooner, whenever it likes.',
   },
+  {
+    id: 'pin-meets-itself',
+    ops: ['gup', 'put'],
+    fields: ['large', 'moved', 'frame', 'mapcount', 'write', 'dirty', 'exclusive', 'pinned', 'faults'],
+    when: ({ op }, place) => place.layout === 'pmd' && takesPartOfFolio(op, place),
+    masked: 'on huge pages, whether GUP copies a page of a huge page that is mapped by PTEs',
+    reason:
+      'One page of a program is 128 small ones there, and GUP takes one after the other. Its own reference to the first makes the folio look shared, so that the kernel copies the others, where the model takes its one page.',
+    ends: true,
+  },
 ];
+
+/** Does op `op`, or the transfer that ends with it, take a page of a folio that several PTEs map? */
+function takesPartOfFolio(op: number, { words, ops, model }: Place): boolean {
+  const gup = new Vocabulary(ops).code('gup');
+  const first = [op, op - 2].find((index) => index > 0 && decodeOp(words[index]!).code === gup);
+  if (first === undefined) return false;
+  const { mm, page } = decodeOp(words[first]!);
+  const before = model.ops[first - 1]?.cells[mm]?.[page];
+  return before?.kind === 'present' && before.large === true && before.huge === false;
+}
 
 /** Did a CPU use the page before it was made writable without one, and that before the store of op `op`? */
 function madeWritableBehindItsBack(op: number, sleeper: number | undefined, { words, ops }: Place): boolean {
