@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -74,6 +74,20 @@ describe('breakcow conform', () => {
     assert.equal(two.status, 1);
     assert.match(two.stdout, /Differs: op 5 \(unwp\), write of A p0: model yes; kernel no/);
     assert.match(two.stdout, /A p0: model present W D .*; kernel present D /);
+  });
+
+  it('keeps a difference as text and as a C program', () => {
+    const directory = join(scratch, 'differences');
+    const args = ['--kernel', 'model:v6.1', '--model', 'v6.18', '--layout', 'pte', '--out', directory];
+    const { stdout, status } = conform([...args, '--program', `${DIFFER}; fork A->B; write A p0`]);
+    assert.equal(status, 1);
+    const [text] = readdirSync(directory);
+    assert.match(stdout, new RegExp(`kept: .*/${text}; no C program: user space cannot see write`));
+    assert.match(readFileSync(join(directory, text!), 'utf8'), /^Differs: op 5/m);
+    const seen = 'mmap A p0; uffd_reg A p0 WP WP_UNPOPULATED; wp A p0; write A p0';
+    conform([...args, '--program', seen]);
+    const [program] = readdirSync(directory).filter((name) => name.endsWith('.c'));
+    assert.match(readFileSync(join(directory, program!), 'utf8'), /What model v6\.1 does, and the model does not:/);
   });
 
   it('does within a time what it can', () => {

@@ -1,17 +1,21 @@
 // One model against one kernel: what breakcow conform was asked to do with the two.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Comparison, kindOf, unseen } from '../conform/compare.js';
 import { Expresser } from '../conform/express.js';
-import { type ConformFinding, type HuntResult, hunt, type Tally } from '../conform/hunt.js';
+import { type HuntResult, hunt, type Tally } from '../conform/hunt.js';
 import { matchKernel, modelSpec } from '../conform/match.js';
 import { ModelBackend } from '../conform/model.js';
 import type { PageLayout } from '../conform/observed.js';
 import { OpenTable } from '../conform/open.js';
 import type { ObserveLevel } from '../conform/protocol.js';
-import { sideBySide } from '../conform/report.js';
+import { type SideBySide, sideBySide } from '../conform/report.js';
+import { type Differing, differenceProgram } from '../conform/reproducer-claim.js';
 import type { Target } from '../conform/target.js';
 import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { wrap } from '../report/layout.js';
+import { programId } from '../text/id.js';
 import { printProgram } from '../text/print.js';
 import { flipTable, flipText, record, selftestColumns, selftestText } from './conform-tables.js';
 import { bold, complain, counted, EXIT, green, print, printJson, red, short } from './output.js';
@@ -30,6 +34,7 @@ export interface ConformOptions {
   readonly selftests?: boolean;
   readonly flips?: boolean;
   readonly record?: string | true;
+  readonly out?: string;
   readonly open?: boolean;
   readonly observe: ObserveLevel;
   readonly json?: boolean;
@@ -74,8 +79,23 @@ export class Trial {
     return [this.#model.release, this.#target.backend.release];
   }
 
-  #sides(finding: ConformFinding): string {
-    return sideBySide({ ...finding, names: this.#names(), target: this.#target.name }, this.#engine.catalogue.ops);
+  #sides(sides: Omit<SideBySide, 'names' | 'target'>): string {
+    return sideBySide({ ...sides, names: this.#names(), target: this.#target.name }, this.#engine.catalogue.ops);
+  }
+
+  /** Side by side as text, and what the kernel did as a C program that checks it, where user space can. */
+  #keep(differing: Differing & Omit<SideBySide, 'names' | 'target'>): void {
+    const { out } = this.#options;
+    if (out === undefined) return;
+    const { release } = this.#target.backend;
+    const { ops } = this.#engine.catalogue;
+    const path = join(out, programId(differing.words, this.#model.spec, ops));
+    const checked = differenceProgram(differing, release, ops);
+    mkdirSync(out, { recursive: true });
+    const note = 'none' in checked ? `no C program: ${checked.none}` : `checked by ${path}.c`;
+    writeFileSync(`${path}.txt`, `${this.#sides(differing)}\n${note}\n`);
+    if ('source' in checked) writeFileSync(`${path}.c`, checked.source);
+    if (!this.#options.json) print(`kept: ${path}.txt; ${note}`);
   }
 
   async program(asked: Uint32Array): Promise<void> {
@@ -96,8 +116,9 @@ export class Trial {
         continue;
       }
       if (words.join() !== asked.join()) print(`As this kernel can do it, ${layout} layout:`);
-      print(sideBySide({ ...sides, names: this.#names(), target: this.#target.name }, ops));
+      print(this.#sides(sides));
       print(difference ? red('They differ.') : green('They agree.'));
+      if (difference) this.#keep({ ...sides, difference });
     }
     if (differs) process.exitCode = EXIT.BROKEN;
   }
@@ -150,6 +171,7 @@ export class Trial {
             onFinding: (finding) => {
               statusLine('');
               if (!json) print(`\n${red(`Difference: ${finding.kind}`)}\n${this.#sides(finding)}\n`);
+              this.#keep(finding);
             },
           }),
         );
@@ -254,7 +276,8 @@ function progressLines(): (tally: Tally) => void {
   let last = performance.now();
   return ({ layout, programs, ops, seconds, fraction, findings, noise }) => {
     const left = fraction > 0 && fraction < 1 ? `, ${((seconds * (1 - fraction)) / fraction).toFixed(0)} s left` : '';
-    const text = `${layout}: ${Math.floor(100 * fraction)} %, ${short(programs)} programs, ${short(ops / seconds)} ops/s, ${kindsText(findings)} of difference, ${noise} noise${left}`;
+    const done = `${Math.floor(100 * fraction)} %, ${short(programs)} programs, ${short(ops / seconds)} ops/s`;
+    const text = `${layout}: ${done}, ${kindsText(findings)} of difference, ${noise} noise${left}`;
     if (process.stderr.isTTY) {
       statusLine(text);
     } else if (performance.now() - last >= LINE_EVERY_MS) {

@@ -42,6 +42,7 @@ export function conformCommand(): Command {
     .option('--selftests', "the kernel's own COW, GUP and uffd-wp cases, on the kernel and on the model of every era")
     .option('--flips', 'flip every knob of the model in turn: would the comparison notice?')
     .option('--record [directory]', `keep what the kernel does with a fixed set of programs (in ${GOLDEN_DIRECTORY})`)
+    .option('--out <directory>', 'keep differences there: as text, and as a C program that checks what the kernel does')
     .option('--open', 'print the table of open observations')
     .addOption(
       new Option('--observe <level>', 'how much to look at; each level includes the ones before')

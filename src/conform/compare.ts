@@ -1,11 +1,13 @@
 // One program, two runs of it: the first op after which they cannot both be right.
-
 import type { OpInfo } from '../engine/optable.js';
 import { decodeOp, MM_NAMES, PAGE_COUNT, RESULT_NAMES } from '../engine/opword.js';
 import { GupFlavours, Vocabulary } from './flavours.js';
 import type { Capability, Cell, Observed, Outcome, PageLayout, RawCell, Run } from './observed.js';
 
-/** What can differ. 'trouble': the kernel's side could not go on; 'moved': whether a page stayed where it was; 'frame': which pages are one and the same. */
+/**
+ * What can differ. 'trouble': the kernel's side could not go on; 'moved': whether a page stayed where it was; 'frame':
+ * which pages are one and the same.
+ */
 export type Field =
   | 'result'
   | 'events'
