@@ -80,7 +80,9 @@ export class Trial {
   }
 
   #sides(sides: Omit<SideBySide, 'names' | 'target'>): string {
-    return sideBySide({ ...sides, names: this.#names(), target: this.#target.name }, this.#engine.catalogue.ops);
+    const { model } = this.#options;
+    const target = `${this.#target.name}${model === undefined ? '' : ` --model ${model}`}`;
+    return sideBySide({ ...sides, names: this.#names(), target }, this.#engine.catalogue.ops);
   }
 
   /** Side by side as text, and what the kernel did as a C program that checks it, where user space can. */

@@ -1,5 +1,5 @@
 // The table of open observations: where model and kernel may differ, and why. Nothing else excuses a difference.
-import { decodeOp } from '../engine/opword.js';
+import { decodeOp, type OpFields } from '../engine/opword.js';
 import type { Difference, Field, Place, Ruling } from './compare.js';
 import { Vocabulary } from './flavours.js';
 
@@ -24,9 +24,9 @@ export const OPEN: readonly OpenRow[] = [
     fields: ['faults'],
     when: ({ op, sleeper, model, kernel }, place) =>
       Math.abs(Number(kernel) - Number(model)) === 1 && madeWritableBehindItsBack(op, sleeper, place),
-    masked: 'one fault more or less, of a store to a page that a CPU used before GUP or a woken retry made it writable',
+    masked: 'one fault more or less, of the first store to a page after GUP or a woken retry made it writable',
     reason:
-      'The CPU may remember the entry as read-only, and a store then faults once for nothing. The model knows how long such a translation can live (tlb.readonly_faults), but a processor may forget it sooner, whenever it likes.',
+      'The CPU may remember the entry as read-only, and a store then faults once for nothing. The model knows how long such a translation can live (tlb.readonly_faults), but a processor may forget it sooner, and may have looked at the entry ahead of the program.',
   },
   {
     id: 'pin-meets-itself',
@@ -50,7 +50,7 @@ function takesPartOfFolio(op: number, { words, ops, model }: Place): boolean {
   return before?.kind === 'present' && before.large === true && before.huge === false;
 }
 
-/** Did a CPU use the page before it was made writable without one, and that before the store of op `op`? */
+/** Was the page made writable behind a CPU's back, and not stored to since, before the store of op `op`? */
 function madeWritableBehindItsBack(op: number, sleeper: number | undefined, { words, ops }: Place): boolean {
   const vocabulary = new Vocabulary(ops);
   const [read, write, gup] = ['read', 'write', 'gup'].map((name) => vocabulary.code(name));
@@ -59,10 +59,13 @@ function madeWritableBehindItsBack(op: number, sleeper: number | undefined, { wo
   const before = [...words.subarray(0, op)]
     .map(decodeOp)
     .filter(({ mm, page }) => mm === store.mm && page === store.page);
-  const used = before.findIndex(({ code }) => code === read || code === write);
-  if (used < 0) return false;
+  // A woken store waits among them.
+  if (sleeper !== undefined) return before.some(({ code }) => code === read) || countOf(before, write) > 1;
   const byGup = before.findLastIndex(({ code, flags }) => code === gup && (flags & vocabulary.flag('gup', 'W')) !== 0);
-  return sleeper !== undefined || byGup > used;
+  return byGup >= 0 && countOf(before.slice(byGup), write) === 0;
+}
+function countOf(list: readonly OpFields[], code: number | undefined): number {
+  return list.filter((fields) => fields.code === code).length;
 }
 
 /** Rules by the table and counts how often each row applied. */

@@ -6,8 +6,9 @@ import { type Difference, resultText, valueText } from './compare.js';
 import type { Cell, Observed, PageLayout, Run } from './observed.js';
 
 export const WIDTH = 100;
-const OP_WIDTH = 38;
-const SIDE_WIDTH = (WIDTH - OP_WIDTH - 4) / 2;
+const MARK_WIDTH = 4;
+const OP_WIDTH = 36;
+const SIDE_WIDTH = (WIDTH - MARK_WIDTH - OP_WIDTH - 2) / 2;
 
 export interface SideBySide {
   readonly words: Uint32Array;
@@ -17,7 +18,7 @@ export interface SideBySide {
   readonly difference?: Difference;
   /** Names of the sides: "model v6.18", "6.18.44". */
   readonly names: readonly [model: string, kernel: string];
-  /** How to ask for the kernel again: "live", "qemu:6.1". */
+  /** How to ask for the two again: "live", "qemu:6.1 --model v6.12". */
   readonly target: string;
 }
 
@@ -25,11 +26,10 @@ export interface SideBySide {
 export function sideBySide(sides: SideBySide, ops: readonly OpInfo[]): string {
   const { words, layout, model, kernel, difference, names, target } = sides;
   const handle = handleNames(words, ops);
-  const lines = rows(' ', ' op', names[0], names[1]);
+  const lines = rows('    ', 'op', names[0], names[1]);
   for (const [i, word] of words.entries()) {
-    const mark = difference?.op === i ? '>' : ' ';
-    const text = `${String(i + 1).padStart(2)} ${printOp(word, ops, handle)}`;
-    lines.push(...rows(mark, text, opText(model.ops[i], i), opText(kernel.ops[i], i)));
+    const mark = `${difference?.op === i ? '>' : ' '}${String(i + 1).padStart(3)}`;
+    lines.push(...rows(mark, printOp(word, ops, handle), opText(model.ops[i], i), opText(kernel.ops[i], i)));
   }
   if (difference) {
     lines.push('', `Differs: ${differenceText(difference)}`);
@@ -47,7 +47,10 @@ function row(mark: string, op: string, model: string, kernel: string): string {
 function rows(mark: string, op: string, model: string, kernel: string): string[] {
   const [ops, mine, theirs] = [fold(op, OP_WIDTH), fold(model, SIDE_WIDTH), fold(kernel, SIDE_WIDTH)];
   const height = Math.max(ops.length, mine.length, theirs.length);
-  return Array.from({ length: height }, (_, i) => row(mark, ops[i] ?? '', mine[i] ?? '', theirs[i] ?? ''));
+  const below = mark.trimStart().startsWith('>') ? '>   ' : '    ';
+  return Array.from({ length: height }, (_, i) =>
+    row(i === 0 ? mark : below, ops[i] ?? '', mine[i] ?? '', theirs[i] ?? ''),
+  );
 }
 function fold(text: string, width: number): string[] {
   const lines: string[] = [];
