@@ -30,7 +30,7 @@ export const OPEN: readonly OpenRow[] = [
   },
   {
     id: 'pin-meets-itself',
-    ops: ['gup', 'put'],
+    ops: ['gup', 'put', 'unwp', 'wake', 'uffd_close'],
     fields: ['large', 'moved', 'frame', 'mapcount', 'write', 'dirty', 'exclusive', 'pinned', 'faults'],
     when: ({ op }, place) => place.layout === 'pmd' && takesPartOfFolio(op, place),
     masked: 'on huge pages, whether GUP copies a page of a huge page that is mapped by PTEs',
@@ -40,14 +40,16 @@ export const OPEN: readonly OpenRow[] = [
   },
 ];
 
-/** Does op `op`, or the transfer that ends with it, take a page of a folio that several PTEs map? */
+/** Does op `op`, the transfer that ends with it, or a call that it wakes, take a page of a folio that PTEs map? */
 function takesPartOfFolio(op: number, { words, ops, model }: Place): boolean {
   const gup = new Vocabulary(ops).code('gup');
-  const first = [op, op - 2].find((index) => index > 0 && decodeOp(words[index]!).code === gup);
-  if (first === undefined) return false;
-  const { mm, page } = decodeOp(words[first]!);
-  const before = model.ops[first - 1]?.cells[mm]?.[page];
-  return before?.kind === 'present' && before.large === true && before.huge === false;
+  const woken = model.ops[op]!.outcomes.map((outcome) => outcome.op);
+  return [op, op - 2, ...woken].some((call) => {
+    if (call < 1 || decodeOp(words[call]!).code !== gup) return false;
+    const { mm, page } = decodeOp(words[call]!);
+    const before = model.ops[(call < op - 2 ? op : call) - 1]?.cells[mm]?.[page];
+    return before?.kind === 'present' && before.large === true && before.huge === false;
+  });
 }
 
 /** Was the page made writable behind a CPU's back, and not stored to since, before the store of op `op`? */

@@ -7,8 +7,8 @@ import type { Cell, Observed, PageLayout, Run } from './observed.js';
 
 export const WIDTH = 100;
 const MARK_WIDTH = 4;
-const OP_WIDTH = 36;
-const SIDE_WIDTH = (WIDTH - MARK_WIDTH - OP_WIDTH - 2) / 2;
+const OP_WIDTH = 35;
+const SIDE_WIDTH = (WIDTH - MARK_WIDTH - OP_WIDTH - 3) / 2;
 
 export interface SideBySide {
   readonly words: Uint32Array;
