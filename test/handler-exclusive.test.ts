@@ -1,6 +1,19 @@
 // v5.19 and later (eras 2.7): write-protect faults by PageAnonExclusive, large folios.
 import { releases, rows } from './rows.js';
-import { AE, before, FRESH, HUGE_ZERO, READ_ONLY, SHARED, THP, THP_SHARED, THP_WPED, WPED, ZERO } from './states.js';
+import {
+  AE,
+  before,
+  FRESH,
+  HUGE_ZERO,
+  keepsDirty,
+  READ_ONLY,
+  SHARED,
+  THP,
+  THP_SHARED,
+  THP_WPED,
+  WPED,
+  ZERO,
+} from './states.js';
 
 rows('v5.19: do_wp_page', [
   {
@@ -109,7 +122,7 @@ rows('v5.19: do_wp_page', [
 rows('v5.19: PMD', [
   {
     row: 'U and a write: an event',
-    on: AE,
+    on: keepsDirty(AE),
     given: THP_WPED,
     when: 'write A p0',
     result: 'sleeps',
@@ -118,7 +131,7 @@ rows('v5.19: PMD', [
   },
   {
     row: 'U and unshare: no event; exclusive, so nothing to do',
-    on: AE,
+    on: keepsDirty(AE),
     given: THP_WPED,
     when: 'fault A UNSHARE',
     leaf: { A0: 'PMD P D A U SD' },
@@ -164,7 +177,7 @@ rows('v5.19: PMD', [
   },
   {
     row: 'huge zero page, write: a THP',
-    on: releases('v6.12'),
+    on: releases('v6.18'),
     given: HUGE_ZERO,
     when: 'write A p0',
     leaf: { A0: 'PMD P W D A SD' },

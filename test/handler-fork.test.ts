@@ -5,6 +5,7 @@ import {
   before,
   beforeFix,
   FRESH,
+  keepsDirty,
   MARKER,
   NO_MEMORY,
   OUT,
@@ -108,7 +109,7 @@ rows('copy_page_range', [
   },
   {
     row: 'PMD, U, since v5.14: dropped for the child',
-    on: releases('v5.14'),
+    on: keepsDirty(releases('v5.14')),
     given: THP_WPED,
     when: 'fork A->B',
     leaf: { A0: 'PMD P D A U SD', B0: 'PMD P D SD' },

@@ -69,7 +69,7 @@ rows('MADV_PAGEOUT', [
     on: releases('v5.9', 'v5.18'),
     given: `${THP}; write A p1`,
     when: 'pageout A p0 madv',
-    leaf: { A0: 'swap SD', A1: 'P W A SD' },
+    leaf: { A0: 'swap SD', A1: 'P W SD' },
     page: { A1: 'same refs:1 map:1 v:3' },
   },
   {

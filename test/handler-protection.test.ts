@@ -10,6 +10,7 @@ import {
   SHARED,
   SHARED_OUT,
   SHARED_WPED,
+  THP,
   WPED,
   ZERO,
 } from './states.js';
@@ -112,8 +113,37 @@ rows('change_pte_range', [
 rows('can_change_pte_writable (v6.0+)', [
   { row: 'exclusive: W at once', on: UPGRADE, given: READ_ONLY, when: 'mprotect A p0 RW', leaf: { A0: 'P W D A SD' } },
   {
+    row: 'exclusive and clean: no, until v6.1',
+    on: ['v6.1'],
+    given: READ_ONLY,
+    strip: 'A0 D',
+    when: 'mprotect A p0 RW',
+    leaf: { A0: 'P A SD' },
+  },
+  {
+    row: 'a huge page, until v6.1: no',
+    on: ['v6.1'],
+    given: `${THP}; mprotect A p0..p3 R`,
+    when: 'mprotect A p0..p3 RW',
+    leaf: { A0: 'PMD P D A SD' },
+  },
+  {
+    row: 'a huge page: W, and no D from v6.6 until the fix of 2026',
+    on: ['v6.7', 'v6.12', 'v6.18'],
+    given: `${THP}; mprotect A p0..p3 R`,
+    when: 'mprotect A p0..p3 RW',
+    leaf: { A0: 'PMD P W A SD' },
+  },
+  {
+    row: 'a huge page: W and D',
+    on: releases('v7.2'),
+    given: `${THP}; mprotect A p0..p3 R`,
+    when: 'mprotect A p0..p3 RW',
+    leaf: { A0: 'PMD P W D A SD' },
+  },
+  {
     row: 'exclusive and clean: W, no D',
-    on: UPGRADE,
+    on: releases('v6.7'),
     given: READ_ONLY,
     strip: 'A0 D',
     when: 'mprotect A p0 RW',

@@ -1,6 +1,18 @@
 // What every era shares (eras 2.0): the levels of __handle_mm_fault, and handle_pte_fault.
 import { releases, rows } from './rows.js';
-import { AE, ALL, BC_ALL_LEVELS, BC_PTE_ONLY, FRESH, MARKER, NO_MEMORY, SHARED, THP, THP_SHARED } from './states.js';
+import {
+  AE,
+  ALL,
+  BC_ALL_LEVELS,
+  BC_PTE_ONLY,
+  FRESH,
+  keepsDirty,
+  MARKER,
+  NO_MEMORY,
+  SHARED,
+  THP,
+  THP_SHARED,
+} from './states.js';
 
 const NO_BC = ['v5.7', 'v5.8', ...releases('v5.9', 'v5.18')];
 // Five THPs (two each in A and B, one kept by a handle alone) and one small page leave no free huge page.
@@ -45,7 +57,7 @@ rows('__handle_mm_fault, PMD level', [
   },
   {
     row: 'protnone: the PMD NUMA handler comes first, also for a write',
-    on: ALL,
+    on: keepsDirty(ALL),
     given: `${THP}; numa_hint A p0..p3`,
     when: 'fault A WRITE',
     leaf: { A0: 'PMD P W D A SD' },

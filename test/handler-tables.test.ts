@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { engine, type Row, rows } from './rows.js';
-import { FRESH, MARKER, OUT, SHARED_WPED, THP, THP_WPED, WPED, WPED_OUT } from './states.js';
+import { FRESH, keepsDirty, MARKER, OUT, SHARED_WPED, THP, THP_WPED, WPED, WPED_OUT } from './states.js';
 
 const HELD_OUT = `${FRESH}; h=gup A p0 R GET; pageout A p0`;
 const PINNED_WPED = `${FRESH}; h=gup A p0 W PIN; uffd_reg A p0 EVENT_FORK; wp A p0`;
@@ -103,7 +103,7 @@ const CONSTRUCTORS: readonly Cell[] = [
   },
   {
     cell: 'split.keeps_uffd_wp',
-    on: ['v5.7', 'v5.19'],
+    on: ['v5.7', 'v5.19', 'v6.1'],
     given: THP_WPED,
     when: 'thp_split A p0..p3',
     kept: a0('P A U SD'),
@@ -111,7 +111,7 @@ const CONSTRUCTORS: readonly Cell[] = [
   },
   {
     cell: 'split.keeps_uffd_wp',
-    on: ['v6.1', 'repaired'],
+    on: ['repaired'],
     given: THP_WPED,
     when: 'thp_split A p0..p3',
     kept: a0('P D A U SD'),
@@ -210,7 +210,7 @@ const leave = (name: string, when: string, pages: string): readonly Cell[] => [
     { cell: `${name}.clears_present`, on, given: WPED, when, kept: a0(cleared), lost: a0('P D A U SD') },
     {
       cell: `${name}.clears_present`,
-      on,
+      on: keepsDirty(on),
       given: THP_WPED,
       when: pages,
       kept: a0(`PMD ${cleared}`),

@@ -1,6 +1,19 @@
 // The tables as shipped: which constructor and which uffd transition keeps uffd-wp in which kernel; and who wakes the sleepers.
 import { type Row, releases, rows } from './rows.js';
-import { AE, ALL, BEFORE_AE, before, HUGE_ZERO, MARKER, OUT, THP, THP_WPED, WPED, WPED_OUT } from './states.js';
+import {
+  AE,
+  ALL,
+  BEFORE_AE,
+  before,
+  HUGE_ZERO,
+  keepsDirty,
+  MARKER,
+  OUT,
+  THP,
+  THP_WPED,
+  WPED,
+  WPED_OUT,
+} from './states.js';
 
 const transition = (when: string, first: string, marker: Pick<Row, 'on' | 'leaf'>): Row[] => {
   const kept = before(first);
@@ -62,24 +75,24 @@ rows('constructors as shipped', [
     page: { A0: 'excl refs:1 map:1 uncached v:2' },
   },
   { row: 'swapoff does not make W', on: AE, given: OUT, when: 'swapoff', leaf: { A0: 'P SD' } },
-  { row: 'split: U and SD', on: before('v6.1'), given: THP_WPED, when: 'thp_split A p0..p3', leaf: { A0: 'P A U SD' } },
+  { row: 'split: U and SD', on: before('v6.7'), given: THP_WPED, when: 'thp_split A p0..p3', leaf: { A0: 'P A U SD' } },
   {
     row: 'split: U, SD and D',
-    on: releases('v6.1'),
+    on: keepsDirty(releases('v6.7')),
     given: THP_WPED,
     when: 'thp_split A p0..p3',
     leaf: { A0: 'P D A U SD' },
   },
   {
     row: 'split without SD: none appears while D stays behind',
-    on: before('v6.1'),
+    on: before('v6.7'),
     given: `${THP}; clear_refs A`,
     when: 'thp_split A p0..p3',
     leaf: { A0: 'P A' },
   },
   {
     row: 'split without SD: carrying D makes SD',
-    on: releases('v6.1', 'v7.2'),
+    on: releases('v6.7', 'v7.2'),
     given: `${THP}; clear_refs A`,
     when: 'thp_split A p0..p3',
     leaf: { A0: 'P D A SD' },
@@ -93,22 +106,22 @@ rows('constructors as shipped', [
   },
   {
     row: 'split without D: SD is carried by itself',
-    on: ALL,
+    on: keepsDirty(ALL),
     given: THP_WPED,
     strip: 'A0 D',
     when: 'thp_split A p0..p3',
     leaf: { A0: 'P A U SD', A3: 'P A U SD' },
   },
   {
-    row: 'split of the huge zero page loses U before v6.4',
-    on: before('v6.7'),
+    row: 'split of the huge zero page loses U before v6.1',
+    on: before('v6.1'),
     given: `${HUGE_ZERO}; uffd_reg A p0..p3; wp A p0..p3`,
     when: 'thp_split A p0..p3',
     leaf: { A0: 'P A Z' },
   },
   {
     row: 'split of the huge zero page keeps U',
-    on: releases('v6.7'),
+    on: releases('v6.1'),
     given: `${HUGE_ZERO}; uffd_reg A p0..p3; wp A p0..p3`,
     when: 'thp_split A p0..p3',
     leaf: { A0: 'P A U Z' },

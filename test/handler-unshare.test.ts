@@ -1,6 +1,18 @@
 // v5.19 and later (eras 2.7): read-only pins unshare first, GUP-fast, FOLL_FORCE by exclusivity.
 import { releases, rows } from './rows.js';
-import { AE, FRESH, HUGE_ZERO, READ_ONLY, SHARED, SHARED_WPED, THP_SHARED, THP_WPED, WPED, ZERO } from './states.js';
+import {
+  AE,
+  FRESH,
+  HUGE_ZERO,
+  keepsDirty,
+  READ_ONLY,
+  SHARED,
+  SHARED_WPED,
+  THP_SHARED,
+  THP_WPED,
+  WPED,
+  ZERO,
+} from './states.js';
 
 const PIN = 'h=gup A p0 R PIN';
 const FORCE = 'h=gup A p0 W GET FORCE';
@@ -85,7 +97,7 @@ rows('v5.19: must a read-only pin unshare first?', [
   },
   {
     row: 'PIN, PMD, exclusive, U: no',
-    on: AE,
+    on: keepsDirty(AE),
     given: THP_WPED,
     when: PIN,
     leaf: { A0: 'PMD P D A U SD' },
@@ -191,11 +203,11 @@ rows('FOLL_FORCE writes through a read-only VMA', [
     counts: { faults: 1 },
   },
   {
-    row: 'v6.0+: U wants its event',
+    row: 'v6.0+: U wants its event, for which it cannot wait',
     on: releases('v6.1'),
     given: `${READ_ONLY}; uffd_reg A p0; wp A p0`,
     when: FORCE,
-    result: 'sleeps',
+    result: 'fault',
     leaf: { A0: 'P D A U SD' },
     handle: 'none',
     counts: { events: 1 },

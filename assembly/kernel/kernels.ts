@@ -178,7 +178,10 @@ export function kernelVector(id: u32): bool {
       clearsWp(T.UNREGISTER);
       on(K.FOLLOW_FORCE_EXCLUSIVE);
       on(K.MPROTECT_UPGRADES_WRITE);
-      on(K.SPLIT_CARRIES_DIRTY);
+      on(K.UPGRADE_NEEDS_DIRTY);
+      on(K.MMAP_ASKS_NEXT_FIRST);
+      on(K.MIGRATION_KEEPS_DIRTY);
+      on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
       return true;
     case Kernel.V6_7:
       kernelVector(Kernel.V6_1);
@@ -189,28 +192,38 @@ export function kernelVector(id: u32): bool {
       on(K.UNWP_UPGRADES_WRITE);
       on(K.UFFD_WP_UNPOPULATED);
       on(K.WP_PER_VMA);
+      on(K.UFFD_MERGES_BY_OFFSET);
+      on(K.GUP_LONGTERM_FAST);
+      on(K.PMD_MODIFY_DROPS_DIRTY);
       on(K.MPROTECT_UNCHARGES);
       on(cell(C.ANON_MARKER, Column.UFFD_WP));
-      on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
+      on(K.SPLIT_CARRIES_DIRTY);
+      off(K.UPGRADE_NEEDS_DIRTY);
+      on(K.UPGRADE_PMD);
       return true;
     case Kernel.V6_12:
       kernelVector(Kernel.V6_7);
       clearsWp(T.CLOSE);
       on(K.SWAPIN_READ_MAPS_WRITABLE);
       on(K.PAGEOUT_FOLIO_BATCH);
+      on(K.UFFD_MERGE_LEAVES_FLAGS);
+      on(K.REUSE_NEVER_LARGE);
+      off(K.MMAP_ASKS_NEXT_FIRST);
       on(K.SPLIT_MAPS_ZERO_PAGE);
-      on(K.HUGE_ZERO_WRITE_ALLOCATES);
       return true;
     case Kernel.V6_18:
       kernelVector(Kernel.V6_12);
       on(K.REUSE_LARGE_FOLIO);
       on(K.FOLIO_MM_IDS);
+      on(K.CHANGE_PTE_BATCHES);
       on(K.VMA_MERGES_INTO_UNWRITTEN);
+      on(K.HUGE_ZERO_WRITE_ALLOCATES);
       on(K.ZAP_FREES_TABLES);
       return true;
     case Kernel.V7_2:
       kernelVector(Kernel.V6_18);
       on(K.SWAPIN_NEVER_BYPASSES);
+      off(K.PMD_MODIFY_DROPS_DIRTY);
       on(K.VMA_MERGE_KEEPS_SOFT_DIRTY);
       return true;
     case Kernel.REPAIRED:

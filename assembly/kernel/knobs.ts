@@ -57,6 +57,7 @@ export namespace K {
   export const REUSE_EXCLUSIVE: u32 = 30;
   export const REUSE_LARGE_FOLIO: u32 = 31;
   export const FOLIO_MM_IDS: u32 = 26;
+  export const REUSE_NEVER_LARGE: u32 = 87;
   export const REUSE_PMD_PAGE_COUNT: u32 = 32;
   export const REUSE_PMD_EXCLUSIVE: u32 = 33;
   export const REUSE_SWAPIN_PAGE_COUNT: u32 = 34;
@@ -81,6 +82,10 @@ export namespace K {
   export const NUMA_UPGRADES_WRITE: u32 = 49;
   export const MPROTECT_UPGRADES_WRITE: u32 = 50;
   export const UPGRADE_HONOURS_SOFT_DIRTY: u32 = 51;
+  export const UPGRADE_NEEDS_DIRTY: u32 = 82;
+  export const UPGRADE_PMD: u32 = 83;
+  export const PMD_MODIFY_DROPS_DIRTY: u32 = 27;
+  export const CHANGE_PTE_BATCHES: u32 = 7;
   export const UNWP_UPGRADES_WRITE: u32 = 52;
   export const FORK_COPIES_WP_VMA: u32 = 54;
   // VMAs
@@ -89,6 +94,10 @@ export namespace K {
   export const MPROTECT_UNCHARGES: u32 = 63;
   /** Of the machine: the CPU does not look at the entry again before it faults. */
   export const TLB_READONLY_FAULTS: u32 = 62;
+  export const UFFD_MERGE_LEAVES_FLAGS: u32 = 80;
+  export const MMAP_ASKS_NEXT_FIRST: u32 = 86;
+  export const UFFD_MERGES_BY_OFFSET: u32 = 85;
+  export const GUP_LONGTERM_FAST: u32 = 81;
   // userfaultfd
   export const WP_PER_VMA: u32 = 55;
   export const UFFD_WP_UNPOPULATED: u32 = 56;
@@ -96,6 +105,7 @@ export namespace K {
   export const SPLIT_CARRIES_DIRTY: u32 = 58;
   export const SPLIT_DIRTY_ONLY: u32 = 59;
   export const SPLIT_MAPS_ZERO_PAGE: u32 = 24;
+  export const MIGRATION_KEEPS_DIRTY: u32 = 84;
   export const ZAP_FREES_TABLES: u32 = 25;
 
   // Seeded mutants: no kernel has them; each makes one judge fire.
@@ -150,6 +160,7 @@ export function knobRow(id: u32): string {
     case K.REUSE_SWAPCACHE_AWARE: return "reuse.swapcache_aware\tbehaviour\t53a05ad9f21d (v5.18)\tThe reuse test of do_wp_page discounts the swap cache's reference.";
     case K.REUSE_EXCLUSIVE: return "reuse.exclusive\tbehaviour\t6c287605fd56 (v5.19)\tPageAnonExclusive exists: an exclusive page is reused whatever its references.";
     case K.REUSE_LARGE_FOLIO: return "reuse.large_folio\tbehaviour\t1da190f4d0a6 (v6.15)\tA PTE-mapped large folio is reused if all references are mappings, and its record of two mms says that one has them all.";
+    case K.REUSE_NEVER_LARGE: return "reuse.never_large\tbehaviour\tmeasured: 6.12, not 6.1\tA page of a PTE-mapped large folio that is not exclusive is always copied (before: reused if nothing else of the folio is left).";
     case K.FOLIO_MM_IDS: return "folio.mm_ids\tbehaviour\t6af8cb80d3a9 (v6.15)\tWhether a THP is mapped by others too is read from its record of two mms (before: guessed from mapcounts).";
     case K.REUSE_PMD_PAGE_COUNT: return "reuse_pmd.page_count\tbehaviour\t3bff7e3f1f16 (v5.18)\tdo_huge_pmd_wp_page reuses a THP only if page_count is 1 (before: mapcount + swapcount).";
     case K.REUSE_PMD_EXCLUSIVE: return "reuse_pmd.exclusive\tbehaviour\t6c287605fd56 (v5.19)\tdo_huge_pmd_wp_page reuses an exclusive THP.";
@@ -158,7 +169,7 @@ export function knobRow(id: u32): string {
     case K.SWAPIN_READ_MAPS_WRITABLE: return "swapin.read_maps_writable\tbehaviour\tmeasured: 6.12 and later, not 6.1\tA swap-in by read of an exclusive page maps it writable at once.";
     case K.SWAP_SYNCHRONOUS: return "swap.synchronous\tenvironment\tthe machine: zram, brd or pmem as swap (SWP_SYNCHRONOUS_IO)\tA swap-in of the last entry of a slot leaves the swap cache out (until v6.19), or takes the page out of it at once (since).";
     case K.SWAPIN_NEVER_BYPASSES: return "swapin.never_bypasses\tbehaviour\t\"never bypass the swap cache\", \"free the swap cache after folio is mapped\" (v7.0; measured: 7.2)\tEvery swap-in goes through the swap cache, and the slot is freed after the page was mapped.";
-    case K.HUGE_ZERO_WRITE_ALLOCATES: return "wp_pmd.huge_zero_allocates\tbehaviour\tv6.12 (from memory)\tA write to the huge zero page allocates a THP instead of splitting.";
+    case K.HUGE_ZERO_WRITE_ALLOCATES: return "wp_pmd.huge_zero_allocates\tbehaviour\tv6.13 (from memory; measured: 6.18, not 6.12)\tA write to the huge zero page allocates a THP instead of splitting.";
     case K.FORK_EARLY_COPY: return "fork.early_copy_pinned\tbehaviour\t70e806e4e645 (v5.9)\tfork copies a page that may be pinned for the child at once.";
     case K.FORK_SPLITS_PINNED_PMD: return "fork.split_pinned_pmd\tbehaviour\td042035eaf5f (v5.9)\tfork splits the PMD of a pinned THP so that early copy applies.";
     case K.FORK_WP_BY_CHILD: return "fork.wp_by_child_vma\tbehaviour\t8f34f1eac382 (v5.14)\tThe child drops uffd-wp if the child's VMA is not registered (before: the parent's VMA was tested).";
@@ -172,16 +183,25 @@ export function knobRow(id: u32): string {
     case K.NUMA_UPGRADES_WRITE: return "numa.upgrades_write\tbehaviour\t6a56ccbcf6c6 (v6.2)\tA NUMA hint drops the write bit and do_numa_page gives it back via can_change_pte_writable.";
     case K.MPROTECT_UPGRADES_WRITE: return "mprotect.upgrades_write\tbehaviour\t64fe24a3e05e (v6.0)\tmprotect to RW maps exclusive anonymous pages writable at once.";
     case K.UPGRADE_HONOURS_SOFT_DIRTY: return "upgrade.honours_soft_dirty\tbehaviour\t76aefad628aa (v6.0)\tcan_change_pte_writable reads VM_SOFTDIRTY the right way round (set = not tracking).";
+    case K.UPGRADE_NEEDS_DIRTY: return "upgrade.needs_dirty\tbehaviour\tv6.0, dropped by 7ea7e333842e (v6.2)\tOnly a dirty entry gets the write bit without a fault.";
+    case K.UPGRADE_PMD: return "upgrade.pmd\tbehaviour\t6a56ccbcf6c6 (v6.2)\tA huge PMD, too, gets the write bit without a fault.";
+    case K.PMD_MODIFY_DROPS_DIRTY: return "pmd_modify.drops_dirty\tbehaviour\tsince v6.6 (saved-dirty, x86), fixed by f7491d7c81db (2026; not in 6.12.95, in 7.2.12)\tChanging the protection of a writable huge PMD loses its dirty bit.";
+    case K.CHANGE_PTE_BATCHES: return "change_pte.batches\tbehaviour\tv6.17 (from memory; measured: 7.2)\tmprotect and uffd write-protect change the PTEs of a large folio in batches: a dirty one makes all soft-dirty.";
     case K.UNWP_UPGRADES_WRITE: return "unwp.upgrades_write\tbehaviour\tv6.3\tRemoving uffd-wp maps exclusive anonymous pages writable at once.";
     case K.FORK_COPIES_WP_VMA: return "fork.copies_wp_vma\tbehaviour\tc56d1b62cce8 (v5.19)\tfork copies the page tables of a child's VMA that is registered for write-protect even if it never had an anonymous page.";
     case K.VMA_MERGES_INTO_UNWRITTEN: return "vma.merges_into_unwritten\tbehaviour\t879bca0a2c4f (v6.16)\tA VMA with anonymous pages merges into a neighbour that never had any (before: only the other way round).";
-    case K.VMA_MERGE_KEEPS_SOFT_DIRTY: return "vma.merge_keeps_soft_dirty\tbehaviour\tv7.0 (from memory)\tVMAs that merge count as new for soft-dirty if one of them did (before: as the one that grew).";
+    case K.VMA_MERGE_KEEPS_SOFT_DIRTY: return "vma.merge_keeps_soft_dirty\tbehaviour\tv7.0 (from memory)\tVMAs that merge count as new for soft-dirty if one of them did (before: as the one whose change made them merge).";
+    case K.UFFD_MERGE_LEAVES_FLAGS: return "vma.uffd_merge_leaves_flags\tbehaviour\tmeasured: 6.12, not 6.1\tA VMA that merges because it is (un)registered counts as new for soft-dirty as the one that it merges into does.";
+    case K.MMAP_ASKS_NEXT_FIRST: return "vma.mmap_asks_next_first\tbehaviour\tv6.1 (maple tree) to v6.11 (measured: 6.1, not 5.10, 6.12)\tA new mapping that merges with the VMA behind it takes in the one before only as that one would (before and since: as the new mapping would).";
+    case K.UFFD_MERGES_BY_OFFSET: return "vma.uffd_merges_inner\tbehaviour\t5543d3c43c26 (v6.4; measured: not in 6.1)\tThe tail of a VMA that is (un)registered merges with the VMA behind it (before: computed with the offset of the whole VMA, it did not).";
+    case K.GUP_LONGTERM_FAST: return "gup.longterm_fast\tbehaviour\tv6.5 (from memory; measured: 6.12, not 6.1)\tA long-term write pin, as io_uring takes for a registered buffer, tries GUP-fast first and may wait for a uffd event (before: neither).";
     case K.MPROTECT_UNCHARGES: return "mprotect.uncharges\tbehaviour\tv6.6 (from memory; measured: 6.18)\tmprotect to R takes VM_ACCOUNT off a VMA without anonymous pages, which then merges with no written neighbour.";
     case K.TLB_READONLY_FAULTS: return "tlb.readonly_faults\tenvironment\tthe machine: measured on the host; emulators look again\tA store through a cached read-only translation faults although its entry is writable by now; any flush drops all translations of the process.";
     case K.WP_PER_VMA: return "wp.per_vma\tbehaviour\ta1b92a3f14dc (v6.3)\tUFFDIO_WRITEPROTECT goes VMA by VMA over holes up to the first unregistered one (before: one VMA must hold the whole range, or nothing happens).";
     case K.UFFD_WP_UNPOPULATED: return "uffd.wp_unpopulated\tbehaviour\t2bad466cc9d9 (v6.4)\tUFFD_FEATURE_WP_UNPOPULATED exists: protecting a none PTE installs a marker.";
     case K.UFFD_UNREGISTER_WAKES_WP: return "uffd.unregister_wakes_wp\tbehaviour\tin no release (5.10 to 7.2 measured)\tUFFDIO_UNREGISTER of a write-protect-only range wakes the threads that sleep on it.";
-    case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17 (v6.1)\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";
+    case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17, partly reverted by 624a2c94f5b7 (v6.1), back in v6.4\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";
+    case K.MIGRATION_KEEPS_DIRTY: return "split_page.keeps_dirty\tbehaviour\t2e3468778dbe (v6.1)\tSplitting a huge page keeps the accessed and dirty bits of the PTEs, which makes the dirty ones soft-dirty.";
     case K.SPLIT_MAPS_ZERO_PAGE: return "split_page.maps_zero_page\tbehaviour\tb1f202060afe (v6.12)\tSplitting a huge page maps its pages of zeroes to the shared zero page.";
     case K.ZAP_FREES_TABLES: return "zap.frees_tables\tbehaviour\t6375e95f381e (v6.14)\tMADV_DONTNEED of all that a page table maps frees the table, so that a huge page fits again.";
     case K.SPLIT_DIRTY_ONLY: return "split.dirty_only\tbehaviour\tin no release (derived: pte_mkdirty sets soft-dirty on x86)\tThe dirty bit that a PMD split carries does not make the PTEs soft-dirty.";

@@ -6,7 +6,7 @@ import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
 import { anon_vma_prepare } from './mmap';
-import { numa_restore } from './mprotect';
+import { numa_restore, pmd_modified } from './mprotect';
 import {
   alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE,
   page_add_rmap_pmd, page_count, page_flags, PageAnonExclusive, page_pins, page_remove_rmap,
@@ -103,7 +103,7 @@ function huge_pmd_can_reuse(head: u32): bool {
 
 export function do_huge_pmd_numa_page(mm: u32, pmd: u32, e: u64, vma: u32): u32 {
   at(P.HUGE_NUMA_PAGE);
-  set_pmd_at(mm, pmd, numa_restore(vma, e));
+  set_pmd_at(mm, pmd, numa_restore(vma, pmd_modified(e)));
   return 0;
 }
 
@@ -161,6 +161,23 @@ export function can_split_huge_page(head: u32): bool {
   at(P.SPLIT_PAGE_BUSY);
   return false;
 }
+/** The PTE of a page that left its folio: it was a migration entry in between, which remembers what the kernel lets it. */
+function remove_migration_pte(e: u64): u64 {
+  if (knob(K.MIGRATION_KEEPS_DIRTY)) return pte_dirty(e) ? pte_mkdirty(e) : e;
+  return pte_mkold(e) & ~_PAGE_DIRTY;
+}
+/** remap_page of one page of the folio to where it is mapped. */
+function remap_page(f: u32): void {
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    for (let page = f & 3; page < NR_PAGES; page += HPAGE_PMD_NR) {
+      if (pmd_at(mm, page >> 2) != _PAGE_TABLE) continue;
+      const e = pte_at(mm, page);
+      if (!pte_present(e) || pte_pfn(e) != f) continue;
+      set_pte_at(mm, page, remove_migration_pte(e));
+      flush_tlb_page(mm, page);
+    }
+  }
+}
 /** remap_page (v6.12): nobody can tell a page of zeroes from the shared zero page, which is cheaper. */
 function try_to_map_unused_to_zeropage(f: u32): void {
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
@@ -185,12 +202,18 @@ export function split_huge_page(head: u32, reclaim: bool): bool {
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
     for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
       const e = pmd_at(mm, pmd);
-      if (!pmd_none(e) && pmd_trans_huge(e) && pte_pfn(e) == head) __split_huge_pmd(mm, pmd);
+      if (pmd_none(e) || !pmd_trans_huge(e) || pte_pfn(e) != head) continue;
+      __split_huge_pmd(mm, pmd);
+      // On the way through migration entries the PTEs get the PMD's dirty bit in any case.
+      for (let page = pmd << 2; page < (pmd << 2) + HPAGE_PMD_NR; page++) {
+        if (pte_dirty(e)) set_pte_at(mm, page, pte_at(mm, page) | _PAGE_DIRTY);
+      }
     }
   }
   at(P.SPLIT_PAGE);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
     const f = head + i;
+    if (!reclaim) remap_page(f);
     if (!reclaim && knob(K.SPLIT_MAPS_ZERO_PAGE) && page_version(f) == 0) try_to_map_unused_to_zeropage(f);
     set_page_flags(f, page_flags(f) & ~PG_COMPOUND);
     // One reference of our own, so that a page nobody maps is freed by the put below.

@@ -88,9 +88,11 @@ export function unmap_region(mm: u32, mask: u32): void {
 function folio_likely_mapped_shared(f: u32): bool {
   const head = compound_head(f);
   const maps = total_mapcount(head);
-  if (maps <= 1) return false;
+  const entire: u32 = load<u8>(PG_ENTIRE + (head as usize));
+  // One PMD is one mapping; a PTE here stands for many.
+  if (maps == 1 && entire == 1) return false;
   if (knob(K.FOLIO_MM_IDS)) return folio_maybe_mapped_shared(head);
-  return load<u8>(PG_ENTIRE + (head as usize)) != 0 || maps > HPAGE_PMD_NR || page_mapcount(head) > 1;
+  return entire != 0 || maps > HPAGE_PMD_NR || page_mapcount(head) > 1;
 }
 /** Pages from `page` on, before `end`, whose entries map the same folio in sequence. */
 function folio_pte_batch(mm: u32, page: u32, end: u32): u32 {

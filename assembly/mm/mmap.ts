@@ -7,7 +7,7 @@ import { vma_adjust_trans_huge } from './huge_memory';
 import { NR_PAGES } from './layout';
 import {
   anon_vma, change_vm_flags, set_anon_vma, set_vma_starts, vm_flags, vma_end, vma_start, vma_starts, VM_ACCOUNT, VM_DAX,
-  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_WRITE,
+  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
 } from './vma';
 
 /** Bit of an anon_vma: the VMA came by fork, so its chain names its parents' too. */
@@ -59,17 +59,23 @@ function reusable_anon_vma(mm: u32, page: u32, near: u32): u32 {
   return singular(anon_vma(mm, near)) ? anon_vma(mm, near) : 0;
 }
 
+// Who asks for a merge.
+const BY_MMAP: u32 = 0;
+const BY_CHANGE: u32 = 1;
+const BY_UFFD: u32 = 2;
 /** [first, end), a VMA of its own with its new flags, merges with equal neighbours. */
-function vma_merge(mm: u32, first: u32, end: u32): void {
+function vma_merge(mm: u32, first: u32, end: u32, by: u32): void {
   const flags = vm_flags(mm, first);
   const anon = anon_vma(mm, first);
-  let prev = first > 0 && mapped(mm, first - 1) && same_flags(flags, vm_flags(mm, first - 1)) &&
-    is_mergeable_anon_vma(anon, anon_vma(mm, first - 1));
   let next = mapped(mm, end) && same_flags(flags, vm_flags(mm, end)) && is_mergeable_anon_vma(anon, anon_vma(mm, end));
-  if (prev && next) {
+  let prev = first > 0 && mapped(mm, first - 1) && same_flags(flags, vm_flags(mm, first - 1));
+  if (prev) {
     const left = anon_vma(mm, first - 1);
-    const right = anon_vma(mm, end);
-    next = left == right || left == 0 || right == 0;
+    const right = next ? anon_vma(mm, end) : 0;
+    if (by == BY_MMAP && knob(K.MMAP_ASKS_NEXT_FIRST)) prev = is_mergeable_anon_vma(next ? right : anon, left);
+    else prev = is_mergeable_anon_vma(anon, left);
+    // Where only one of the two can be, it is the one before.
+    if (prev && next) next = left == right || left == 0 || right == 0;
   }
   if (!prev && !next) return;
   at(P.VMA_MERGE);
@@ -81,11 +87,12 @@ function vma_merge(mm: u32, first: u32, end: u32): void {
   let merged = anon;
   if (merged == 0 && prev) merged = anon_vma(mm, first - 1);
   if (merged == 0 && next) merged = anon_vma(mm, end);
-  let soft = vm_flags(mm, prev ? first - 1 : end) & VM_SOFTDIRTY;
-  if (knob(K.VMA_MERGE_KEEPS_SOFT_DIRTY)) soft |= (flags | (next ? vm_flags(mm, end) : 0)) & VM_SOFTDIRTY;
+  // Who asked for the change sets the flags of all that it becomes; userfaultfd leaves them to the one that grows.
+  let soft = by == BY_UFFD && knob(K.UFFD_MERGE_LEAVES_FLAGS) ? vm_flags(mm, prev ? first - 1 : end) : flags;
+  if (knob(K.VMA_MERGE_KEEPS_SOFT_DIRTY)) soft |= flags | (prev ? vm_flags(mm, first - 1) : 0) | (next ? vm_flags(mm, end) : 0);
   set_vma_starts(mm, starts);
   set_anon_vma(mm, span(from, to), merged);
-  change_vm_flags(mm, span(from, to), soft, VM_SOFTDIRTY);
+  change_vm_flags(mm, span(from, to), soft & VM_SOFTDIRTY, VM_SOFTDIRTY);
 }
 
 /** Sets and clears flags of the pages of `mask`, VMA by VMA: what changes is split off and merges anew. */
@@ -115,9 +122,13 @@ export function vma_modify_protection(mm: u32, mask: u32, write: bool): void {
 function vma_modify_flags(mm: u32, first: u32, end: u32, set: u32, clear: u32): void {
   const piece = span(first, end);
   vma_adjust_trans_huge(mm, piece);
-  set_vma_starts(mm, vma_starts(mm) | (1 << first) | (mapped(mm, end) ? 1 << end : 0));
+  const starts = vma_starts(mm);
+  const uffd = ((set | clear) & VM_UFFD_WP) != 0;
+  const misplaced = uffd && !knob(K.UFFD_MERGES_BY_OFFSET) && !((starts >> first) & 1);
+  set_vma_starts(mm, starts | (1 << first) | (mapped(mm, end) ? 1 << end : 0));
   change_vm_flags(mm, piece, set, clear);
-  vma_merge(mm, first, end);
+  // With a wrong offset it does not seem to be next to its neighbours.
+  if (!misplaced) vma_merge(mm, first, end, uffd ? BY_UFFD : BY_CHANGE);
 }
 
 /** mmap of pages that are free. `extra`: VM_DAX or VM_HUGEPAGE (madvise, right after). */
@@ -127,7 +138,7 @@ export function mmap_region(mm: u32, mask: u32, extra: u32): void {
   set_vma_starts(mm, vma_starts(mm) | (1 << first));
   set_anon_vma(mm, mask, 0);
   change_vm_flags(mm, mask, VM_READ | VM_WRITE | VM_MAYWRITE | VM_ACCOUNT | VM_SOFTDIRTY | (extra & VM_DAX), 0);
-  vma_merge(mm, first, end);
+  vma_merge(mm, first, end, BY_MMAP);
   // A VMA that grew is new as a whole, as far as soft-dirty is concerned.
   change_vm_flags(mm, span(vma_start(mm, first), vma_end(mm, first)), VM_SOFTDIRTY, 0);
   if (extra & VM_HUGEPAGE) vma_modify(mm, mask, VM_HUGEPAGE, 0);

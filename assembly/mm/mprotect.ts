@@ -3,11 +3,12 @@ import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
 import { NR_PMDS } from './layout';
-import { is_special_pfn, page_count, page_mapcount, PageAnonExclusive } from './page';
+import { is_special_pfn, page_count, page_mapcount, PageAnonExclusive, PageCompound } from './page';
 import {
-  is_pte_marker, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkwrite, pte_mkyoung, pte_pfn,
-  pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write, pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at,
-  set_pte_at, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
+  is_pte_marker, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkwrite,
+  pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write, pte_wrprotect,
+  PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP,
+  _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
 import { __split_huge_pmd } from './huge_memory';
 import { vma_modify_protection } from './mmap';
@@ -24,6 +25,7 @@ export const CP_UFFD_WP_RESOLVE: u32 = 3;
 /** May the present, accessible leaf `e` of a private VMA get the write bit without a fault? PTE and PMD alike. */
 export function can_change_pte_writable(vma: u32, e: u64): bool {
   if (!(vma & VM_WRITE) || pte_protnone(e)) return false;
+  if (knob(K.UPGRADE_NEEDS_DIRTY) && !pte_dirty(e)) return false;
   const tracking = knob(K.UPGRADE_HONOURS_SOFT_DIRTY) ? !(vma & VM_SOFTDIRTY) : (vma & VM_SOFTDIRTY) != 0;
   if (tracking && !pte_soft_dirty(e)) return false;
   if (vma & VM_UFFD_WP && pte_uffd_wp(e)) return false;
@@ -38,8 +40,19 @@ export function numa_restore(vma: u32, e: u64): u64 {
   return saved || (knob(K.NUMA_UPGRADES_WRITE) && can_change_pte_writable(vma, entry)) ? pte_mkwrite(entry) : entry;
 }
 
+/** What pmd_modify keeps of a huge PMD; the dirty bit of a read-only one is in another place. */
+// @ts-ignore: decorator
+@inline export function pmd_modified(e: u64): u64 {
+  return knob(K.PMD_MODIFY_DROPS_DIRTY) && pte_write(e) ? e & ~_PAGE_DIRTY : e;
+}
+/** The entry as one of a batch of PTEs that map a large folio: what one of them has done, all have. */
+// @ts-ignore: decorator
+@inline function batched(e: u64): u64 {
+  const f = pte_pfn(e);
+  return knob(K.CHANGE_PTE_BATCHES) && !is_special_pfn(f) && PageCompound(f) && pte_dirty(e) ? pte_mkdirty(e) : e;
+}
 /** New value of a present leaf. */
-function change_present(mode: u32, vma: u32, e: u64): u64 {
+function change_present(mode: u32, vma: u32, e: u64, huge: bool): u64 {
   let entry = (e & ~(_PAGE_PROTNONE | _PAGE_RW)) | _PAGE_PRESENT | _PAGE_USER;
   if (mode == CP_PROT_NUMA) {
     entry = (e & ~(_PAGE_PRESENT | _PAGE_USER | _PAGE_RW)) | _PAGE_PROTNONE;
@@ -55,7 +68,7 @@ function change_present(mode: u32, vma: u32, e: u64): u64 {
     entry &= ~_PAGE_UFFD_WP;
     upgrade = knob(K.UNWP_UPGRADES_WRITE);
   }
-  if (upgrade && can_change_pte_writable(vma, entry)) {
+  if (upgrade && (!huge || knob(K.UPGRADE_PMD)) && can_change_pte_writable(vma, entry)) {
     at(P.UPGRADE_WRITE);
     entry = pte_mkwrite(entry);
   }
@@ -88,7 +101,7 @@ function change_pte(mm: u32, page: u32, mode: u32): void {
   if (pte_present(e)) {
     if (mode == CP_PROT_NUMA && numa_skips_pte(e)) return;
     at(P.CHANGE_PRESENT);
-    const entry = change_present(mode, vma, e);
+    const entry = change_present(mode, vma, batched(e), false);
     if (entry != e) {
       set_pte_at(mm, page, entry);
       if (pte_needs_flush(e, entry)) flush_tlb_page(mm, page);
@@ -108,11 +121,11 @@ function change_pte(mm: u32, page: u32, mode: u32): void {
 function change_huge_pmd(mm: u32, pmd: u32, mode: u32, e: u64): void {
   if (mode == CP_PROT_NUMA && (pte_protnone(e) || is_special_pfn(pte_pfn(e)))) return;
   at(P.CHANGE_HUGE_PMD);
-  const entry = change_present(mode, vm_flags(mm, pmd << 2), e);
+  const entry = change_present(mode, vm_flags(mm, pmd << 2), pmd_modified(e), true);
   if (entry != e) {
     set_pmd_at(mm, pmd, entry);
-    if (pte_needs_flush(e, entry)) flush_pmd_tlb_range(mm, pmd);
   }
+  flush_pmd_tlb_range(mm, pmd);
 }
 
 /** Applies `mode` to the pages of `mask`; a huge leaf only partly covered is split first. */

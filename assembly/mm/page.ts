@@ -175,7 +175,7 @@ export function page_bug(): void {
 /** Is the THP taken for mapped by several mms? */
 // @ts-ignore: decorator
 @inline export function folio_maybe_mapped_shared(head: u32): bool {
-  return total_mapcount(head) > 1 && load<u8>(folio_mms(head), 4) != 0;
+  return load<u8>(folio_mms(head), 4) != 0;
 }
 /** `mm` maps the THP `n` times more; the mapcounts are up to date. */
 function folio_add_mm(head: u32, mm: u32, n: u32): void {

@@ -3,7 +3,7 @@
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
-import { faultin_page, foll_after_fault, gup_fast, gup_flags, gup_lookup, gup_wish, NO_FRAME } from '../mm/gup';
+import { faultin_page, foll_after_fault, gup_fast, gup_flags, gup_lookup, gup_wish, is_buffer, NO_FRAME } from '../mm/gup';
 import {
   FAULTS_TAKEN, HANDLE_SIZE, HANDLES, MM_HAS_PINNED, NR_SLEEPERS, PG_PINS, SLEEPER_SIZE, SLEEPERS,
 } from '../mm/layout';
@@ -231,6 +231,12 @@ function grant(mm: u32, page: u32, h: u32, flags: u32, f: u32): u32 {
   return R.OK;
 }
 
+/** May the call drop mmap_lock to wait for a uffd event? Not ptrace and /proc/PID/mem, which use FOLL_FORCE. */
+// @ts-ignore: decorator
+@inline function may_wait(flags: u32): bool {
+  return !(flags & F_GUP_FORCE) && (knob(K.GUP_LONGTERM_FAST) || !is_buffer(flags));
+}
+
 /** A GUP call: fast walk, then lookup and fault in turn. */
 export function run_gup(): u32 {
   const word = vmf_word();
@@ -242,7 +248,7 @@ export function run_gup(): u32 {
   if (!(foll & FOLL_STARTED)) {
     if (load<u8>(HANDLES + (op_y(word) as usize) * HANDLE_SIZE)) return R.SKIP;
     if (!(vma & VM_READ)) return R.FAULT;
-    if (flags & (F_GUP_FAST | F_GUP_FAST_ONLY)) {
+    if (flags & (F_GUP_FAST | F_GUP_FAST_ONLY) || (knob(K.GUP_LONGTERM_FAST) && is_buffer(flags))) {
       const f = gup_fast(mm, page, flags);
       if (f != NO_FRAME) return grant(mm, page, op_y(word), flags, f);
       if (flags & F_GUP_FAST_ONLY) {
@@ -270,7 +276,7 @@ export function run_gup(): u32 {
       ret = faultin_page(mm, page, gup_wish);
     }
     if (ret & VM_FAULT_YIELD) return R.YIELD;
-    if (ret & VM_FAULT_SLEEP) return sleep_on_event((flags & F_GUP_WRITE) != 0);
+    if (ret & VM_FAULT_SLEEP) return may_wait(flags) ? sleep_on_event((flags & F_GUP_WRITE) != 0) : R.FAULT;
     if (ret & VM_FAULT_OOM) return R.NOMEM;
     if (ret & VM_FAULT_SIGBUS) return R.FAULT;
     mm_account_fault();
