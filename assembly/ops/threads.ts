@@ -184,8 +184,9 @@ export function run_access(): u32 {
       // The fault that slept is retried as such, whatever the entry allows by now.
       if (vmf_stage() == VMF_WOKEN) set_vmf_stage(VMF_RUNS);
       else if ((cached & need) == need) f = cached & TLB_FRAME;
-      else if (write && knob(K.TLB_READONLY_FAULTS) && (cached & (TLB_VALID | TLB_RW)) == TLB_VALID) tlb_forget(cpu, mm, page);
-      else f = walk(mm, page, write, cpu);
+      else if (write && knob(K.TLB_READONLY_FAULTS) && (cached & (TLB_VALID | TLB_RW)) == TLB_VALID) {
+        tlb_forget(cpu, mm, page, pmd_trans_huge(pmd_at(mm, page >> 2)));
+      } else f = walk(mm, page, write, cpu);
       if (f != NO_FRAME) {
         if (write) {
           const version = vmf_index() + 1;
