@@ -34,7 +34,17 @@ describe('every command', () => {
     const help = expect(0, '--help');
     assert.match(help, /Exit codes: 0 .*1 .*2 .*3 /);
     const commands = [...help.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!);
-    assert.deepEqual(commands, ['fuzz', 'replay', 'minimize', 'kernels', 'ops', 'invariants', 'score', 'bench']);
+    assert.deepEqual(commands, [
+      'fuzz',
+      'replay',
+      'minimize',
+      'kernels',
+      'ops',
+      'invariants',
+      'score',
+      'conform',
+      'bench',
+    ]);
     for (const command of commands) {
       const text = expect(0, command, '--help');
       assert.match(text, /\nExamples?:\n {2}breakcow /);

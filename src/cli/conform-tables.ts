@@ -5,7 +5,7 @@ import { type FlipTable, flipKnobs, flipLines, observe } from '../conform/flips.
 import { type GoldenFile, printGolden } from '../conform/golden.js';
 import { modelSpec } from '../conform/match.js';
 import { ModelBackend } from '../conform/model.js';
-import { OPEN, OpenTable } from '../conform/open.js';
+import { OPEN, OpenTable, UNSENT } from '../conform/open.js';
 import { recordGolden } from '../conform/record.js';
 import { type Column, formatSelftests, runSelftests } from '../conform/selftests.js';
 import type { Target } from '../conform/target.js';
@@ -17,14 +17,19 @@ import { counted } from './output.js';
 /** Models that stand for the kernels that a comparison can reach. */
 const ERAS = ['v5.10', 'v6.1', 'v6.12', 'v6.18', 'v7.2'];
 
-/** The table of open observations. */
+/** The table of open observations, and what is never sent. */
 export function openText(): string {
-  if (OPEN.length === 0) return 'Nothing is open: every difference counts.';
-  return OPEN.flatMap(({ id, kernels, masked, reason, ends }) => [
+  const open = OPEN.flatMap(({ id, kernels, masked, reason, ends }) => [
     `${id}  (${kernels?.join(', ') ?? 'all kernels'})`,
     ...wrap(`not compared: ${masked}${ends ? '; nor what comes after it in the program' : ''}`, '    '),
     ...wrap(reason, '    '),
-  ]).join('\n');
+  ]);
+  const unsent = UNSENT.flatMap((row) => [
+    row.id,
+    ...wrap(`not sent: ${row.unsent}`, '    '),
+    ...wrap(row.reason, '    '),
+  ]);
+  return [...open, '', 'Ops that never reach the kernel:', '', ...unsent].join('\n');
 }
 
 /** The kernel's own cases on the model of every era and, if there is one, on the target. */

@@ -40,6 +40,61 @@ export const OPEN: readonly OpenRow[] = [
   },
 ];
 
+/** What is not sent to a kernel at all: no observation is open there, because there is none. */
+export interface UnsentRow {
+  readonly id: string;
+  readonly unsent: string;
+  readonly reason: string;
+}
+
+export const UNSENT: readonly UnsentRow[] = [
+  {
+    id: 'no-system-call',
+    unsent: 'numa_hint; a DAX mapping; read-only long-term pins, BREAK_COW, DONT_COW, fast-only',
+    reason: 'Nothing in user space asks for it; GUP becomes the nearest flavour that a system call takes.',
+  },
+  {
+    id: 'held-read-pin',
+    unsent: 'R PIN that outlives the call',
+    reason: 'Direct I/O to a FUSE file would hold one; the executor takes and drops it in one process_vm_readv.',
+  },
+  {
+    id: 'two-at-once',
+    unsent: 'pairs of concurrent ops, and the second thread of a process',
+    reason: 'A real kernel cannot be told how to interleave two system calls. One runs after the other.',
+  },
+  {
+    id: 'swapoff-waits',
+    unsent: 'swapoff while a thread sleeps in a uffd event',
+    reason:
+      'A claim about the kernel: a store to a swapped, write-protected page sleeps inside do_swap_page, with the swap device held, and swapoff waits until somebody wakes it. src/conform/claims/swapoff-waits-for-uffd.c shows it; the model has no lock that swapoff could wait for.',
+  },
+  {
+    id: 'small-machine',
+    unsent: 'ops that find the 24 pages or 16 swap slots of the model used up, and accesses that it calls a livelock',
+    reason: 'The real machine has more memory.',
+  },
+  {
+    id: 'transfer-in-one-call',
+    unsent:
+      'process_vm_readv, process_vm_writev and /proc/PID/mem where they would sleep; two sleeping GUP calls for one handle',
+    reason:
+      'There the reference lasts only as long as the call, so its three ops cannot lie apart, and pages are compared after the last of them.',
+  },
+  {
+    id: 'split-finds-nothing',
+    unsent: 'the question whether thp_split found a huge page (its result, ok or not applicable)',
+    reason:
+      'It is done by setting and clearing MADV_DONTDUMP on half of it, which succeeds either way; what it splits is compared.',
+  },
+  {
+    id: 'quarter-of-a-huge-page',
+    unsent: 'on huge pages, an access that stops midway (asleep, or refused) having changed what it found',
+    reason:
+      'One page of a program is 128 small ones there. If only the first has changed, no page of the model is like it.',
+  },
+];
+
 /** Does op `op`, the transfer that ends with it, or a call that it wakes, take a page of a folio that PTEs map? */
 function takesPartOfFolio(op: number, { words, ops, model }: Place): boolean {
   const gup = new Vocabulary(ops).code('gup');
