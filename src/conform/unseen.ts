@@ -12,6 +12,7 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [/^follow\.cow_needs_force|^follow_pmd\.accepts_cow/, 'FOLL_COW: since v6.0 exclusivity decides instead'],
   [/^(?:reuse|reuse_pmd)\.(?:page_count|swapcache_aware)$/, 'since v5.19 exclusivity decides instead'],
   [/^reclaim\.skips_pinned$/, 'since v5.19 try_to_unmap refuses exclusive pages that may be pinned anyway'],
+  [/^reuse\.never_large$/, 'since v6.18 reuse.large_folio decides before'],
   [/^numa\./, 'user space cannot ask for NUMA hints'],
   [/skip_pte_same|skips_flush|zap_forgets_flush/, 'shows between two threads on two CPUs only'],
   [
@@ -23,7 +24,11 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
 
 /** What a machine may not show. */
 const HIDDEN: readonly (readonly [Capability, RegExp, string])[] = [
-  ['SOFT_DIRTY', /soft_dirty/, 'soft-dirty is not tracked here'],
+  [
+    'SOFT_DIRTY',
+    /soft_dirty|^clear_refs|\.batches$|uffd_merge_leaves|mmap_asks_next/,
+    'it is about soft-dirty, which is not tracked here',
+  ],
   ['RAW', /dirty|exclusive|keeps_write/, 'dirty bits and PageAnonExclusive are not seen here; guests show them'],
 ];
 
