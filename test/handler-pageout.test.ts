@@ -215,3 +215,48 @@ rows('who maps a THP', [
     page: { B0: 'same' },
   },
 ]);
+
+rows('soft-dirty on the way out', [
+  {
+    row: 'a huge page split for a part, v6.1: its dirty bit makes the rest soft-dirty',
+    on: ['v6.1'],
+    given: `${THP}; clear_refs A`,
+    when: 'pageout A p0 madv',
+    leaf: { A1: 'P D A SD' },
+  },
+  {
+    row: '.. not any more in v6.12',
+    on: releases('v6.12').map((kernel) => `${kernel} -split_page.maps_zero_page`),
+    given: `${THP}; clear_refs A`,
+    when: 'pageout A p0 madv',
+    leaf: { A1: 'P D A' },
+  },
+  {
+    row: 'a huge page reclaimed as a whole: soft-dirty since its PMD passes on the dirty bit',
+    on: releases('v6.12', 'v7.2'),
+    given: `${THP}; clear_refs A`,
+    when: 'pageout A p0..p3 madv',
+    leaf: { A1: 'swap SD E' },
+  },
+  {
+    row: '.. not before',
+    on: ['v5.19', 'v6.1'],
+    given: `${THP}; clear_refs A`,
+    when: 'pageout A p0..p3 madv',
+    leaf: { A1: 'swap E' },
+  },
+  {
+    row: 'a huge page that its other process has used stays, once, until v6.9',
+    on: before('v6.12'),
+    given: `${THP_SHARED}; write A p0`,
+    when: 'pageout B p0..p3 madv',
+    page: { B0: 'same' },
+  },
+  {
+    row: '.. the next time it goes',
+    on: before('v6.12'),
+    given: `${THP_SHARED}; write A p0; pageout B p0..p3 madv`,
+    when: 'pageout B p0..p3 madv',
+    page: { B0: 'none', A1: 'none' },
+  },
+]);

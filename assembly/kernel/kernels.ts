@@ -132,13 +132,14 @@ export function kernelVector(id: u32): bool {
       on(K.FORK_SPLITS_PINNED_PMD);
       return true;
     case Kernel.V5_10:
-      // The LTS as it ends: its fixes of pinned pages, of clear_refs and of fork are backports.
+      // The LTS as it ends: its fixes of pinned pages, of clear_refs, of fork and of the huge zero page are backports.
       kernelVector(Kernel.V5_9);
       on(K.CLEAR_REFS_SKIPS_PINNED);
       on(K.CLEAR_REFS_FLUSHES);
       on(K.RECLAIM_SKIPS_PINNED);
       on(K.FORK_WP_BY_CHILD);
       on(cell(C.EARLY_COPY, Column.UFFD_WP));
+      on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
       return true;
     case Kernel.V5_12:
       kernelVector(Kernel.V5_9);
@@ -208,6 +209,7 @@ export function kernelVector(id: u32): bool {
       on(K.PAGEOUT_FOLIO_BATCH);
       on(K.UFFD_MERGE_LEAVES_FLAGS);
       on(K.REUSE_NEVER_LARGE);
+      on(K.MIGRATION_KEEPS_CLEAN);
       off(K.MMAP_ASKS_NEXT_FIRST);
       on(K.SPLIT_MAPS_ZERO_PAGE);
       return true;

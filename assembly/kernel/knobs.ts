@@ -106,6 +106,7 @@ export namespace K {
   export const SPLIT_DIRTY_ONLY: u32 = 59;
   export const SPLIT_MAPS_ZERO_PAGE: u32 = 24;
   export const MIGRATION_KEEPS_DIRTY: u32 = 84;
+  export const MIGRATION_KEEPS_CLEAN: u32 = 88;
   export const ZAP_FREES_TABLES: u32 = 25;
 
   // Seeded mutants: no kernel has them; each makes one judge fire.
@@ -177,7 +178,7 @@ export function knobRow(id: u32): string {
     case K.CLEAR_REFS_SKIPS_PINNED: return "clear_refs.skips_pinned\tbehaviour\t9348b73c2e1b (v5.11)\tclear_refs leaves pages that may be pinned alone.";
     case K.CLEAR_REFS_FLUSHES: return "clear_refs.flushes\tbehaviour\t912efa17e512 (v5.12)\tclear_refs flushes the TLB after write-protecting (broken since 0758cd830494, v5.6).";
     case K.RECLAIM_SKIPS_PINNED: return "reclaim.skips_pinned\tbehaviour\tfeb889fb40fa (v5.11)\tReclaim never adds a page that may be pinned to the swap cache.";
-    case K.PAGEOUT_FOLIO_BATCH: return "pageout.folio_batch\tbehaviour\t3931b871c494 (v6.10)\tMADV_PAGEOUT reclaims a PTE-mapped THP as a whole if the range maps all of it, and passes over a shared one (before: always splits, and stops at a shared one).";
+    case K.PAGEOUT_FOLIO_BATCH: return "pageout.folio_batch\tbehaviour\t3931b871c494 (v6.10)\tMADV_PAGEOUT reclaims a PTE-mapped THP as a whole if the range maps all of it, passes over a shared one and does not mind recent use (before: always splits, stops at a shared one, and leaves a THP that others have used).";
     case K.NUMA_SKIPS_BY_COUNT: return "numa.skips_by_count\tbehaviour\t80d47f5de5e3 (v5.17)\tNUMA hinting skips COW pages with page_count above 1 (before: mapcount).";
     case K.NUMA_SAVES_WRITE: return "numa.saves_write\tbehaviour\tuntil v6.1\tA NUMA hint keeps the write bit in the protnone entry.";
     case K.NUMA_UPGRADES_WRITE: return "numa.upgrades_write\tbehaviour\t6a56ccbcf6c6 (v6.2)\tA NUMA hint drops the write bit and do_numa_page gives it back via can_change_pte_writable.";
@@ -201,7 +202,8 @@ export function knobRow(id: u32): string {
     case K.UFFD_WP_UNPOPULATED: return "uffd.wp_unpopulated\tbehaviour\t2bad466cc9d9 (v6.4)\tUFFD_FEATURE_WP_UNPOPULATED exists: protecting a none PTE installs a marker.";
     case K.UFFD_UNREGISTER_WAKES_WP: return "uffd.unregister_wakes_wp\tbehaviour\tin no release (5.10 to 7.2 measured)\tUFFDIO_UNREGISTER of a write-protect-only range wakes the threads that sleep on it.";
     case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17, partly reverted by 624a2c94f5b7 (v6.1), back in v6.4\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";
-    case K.MIGRATION_KEEPS_DIRTY: return "split_page.keeps_dirty\tbehaviour\t2e3468778dbe (v6.1)\tSplitting a huge page keeps the accessed and dirty bits of the PTEs, which makes the dirty ones soft-dirty.";
+    case K.MIGRATION_KEEPS_DIRTY: return "split_page.keeps_dirty\tbehaviour\t2e3468778dbe (v6.1)\tSplitting a huge page keeps the accessed and dirty bits of the PTEs (at first, dirty ones became soft-dirty).";
+    case K.MIGRATION_KEEPS_CLEAN: return "split_page.keeps_soft_clean\tbehaviour\tmeasured: 6.12, not 6.1\tThe dirty bit that a split of a huge page keeps does not make the PTEs soft-dirty.";
     case K.SPLIT_MAPS_ZERO_PAGE: return "split_page.maps_zero_page\tbehaviour\tb1f202060afe (v6.12)\tSplitting a huge page maps its pages of zeroes to the shared zero page.";
     case K.ZAP_FREES_TABLES: return "zap.frees_tables\tbehaviour\t6375e95f381e (v6.14)\tMADV_DONTNEED of all that a page table maps frees the table, so that a huge page fits again.";
     case K.SPLIT_DIRTY_ONLY: return "split.dirty_only\tbehaviour\tin no release (derived: pte_mkdirty sets soft-dirty on x86)\tThe dirty bit that a PMD split carries does not make the PTEs soft-dirty.";

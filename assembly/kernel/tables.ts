@@ -107,7 +107,7 @@ function cellSource(row: u32, column: u32): string {
   if (row == C.UNUSE && column != Column.EXCLUSIVE) return "cell\t14a762dd1977 (v5.19)";
   if (row == C.EARLY_COPY && column == Column.UFFD_WP) return "cell\t8f34f1eac382 (v5.14)";
   if (row == C.UNSHARE_COPY) return "cell\tc89357e27f20 (v5.19)";
-  if (row == C.SPLIT_ZERO) return "cell\tv6.4 (from memory; measured: 6.1.176)";
+  if (row == C.SPLIT_ZERO) return "cell\tv6.4 (from memory; measured: 5.10.262, 6.1.176)";
   if (row == C.ANON_MARKER) return "cell\t2bad466cc9d9 (v6.4)";
   if (column == Column.EXCLUSIVE) return "cell\t1493a1917dca, 6c287605fd56 (v5.19)";
   return "cell\tf45ec5ff16a7 (v5.7)";

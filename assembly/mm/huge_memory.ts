@@ -109,6 +109,10 @@ export function do_huge_pmd_numa_page(mm: u32, pmd: u32, e: u64, vma: u32): u32 
 
 /** The PMD leaf becomes a table of four PTEs; the page stays compound. */
 export function __split_huge_pmd(mm: u32, pmd: u32): void {
+  split_huge_pmd_locked(mm, pmd, false);
+}
+/** `freeze`: on the way to a split of the page, where the PTEs are migration entries, which remember dirty by itself. */
+function split_huge_pmd_locked(mm: u32, pmd: u32, freeze: bool): void {
   const e = pmd_at(mm, pmd);
   const head = pte_pfn(e);
   count(N.SPLITS);
@@ -125,7 +129,8 @@ export function __split_huge_pmd(mm: u32, pmd: u32): void {
   if (pte_write(e)) bits = pte_mkwrite(bits);
   if (!(e & _PAGE_ACCESSED)) bits = pte_mkold(bits);
   const dirty = pte_dirty(e);
-  if (dirty && knob(K.SPLIT_CARRIES_DIRTY)) bits = knob(K.SPLIT_DIRTY_ONLY) ? bits | _PAGE_DIRTY : pte_mkdirty(bits);
+  if (dirty && freeze) bits |= _PAGE_DIRTY;
+  else if (dirty && knob(K.SPLIT_CARRIES_DIRTY)) bits = knob(K.SPLIT_DIRTY_ONLY) ? bits | _PAGE_DIRTY : pte_mkdirty(bits);
   const exclusive = PageAnonExclusive(head) && knob(cell(C.SPLIT, Column.EXCLUSIVE));
   ClearPageAnonExclusive(head);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
@@ -163,7 +168,7 @@ export function can_split_huge_page(head: u32): bool {
 }
 /** The PTE of a page that left its folio: it was a migration entry in between, which remembers what the kernel lets it. */
 function remove_migration_pte(e: u64): u64 {
-  if (knob(K.MIGRATION_KEEPS_DIRTY)) return pte_dirty(e) ? pte_mkdirty(e) : e;
+  if (knob(K.MIGRATION_KEEPS_DIRTY)) return pte_dirty(e) && !knob(K.MIGRATION_KEEPS_CLEAN) ? pte_mkdirty(e) : e;
   return pte_mkold(e) & ~_PAGE_DIRTY;
 }
 /** remap_page of one page of the folio to where it is mapped. */
@@ -203,11 +208,7 @@ export function split_huge_page(head: u32, reclaim: bool): bool {
     for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
       const e = pmd_at(mm, pmd);
       if (pmd_none(e) || !pmd_trans_huge(e) || pte_pfn(e) != head) continue;
-      __split_huge_pmd(mm, pmd);
-      // On the way through migration entries the PTEs get the PMD's dirty bit in any case.
-      for (let page = pmd << 2; page < (pmd << 2) + HPAGE_PMD_NR; page++) {
-        if (pte_dirty(e)) set_pte_at(mm, page, pte_at(mm, page) | _PAGE_DIRTY);
-      }
+      split_huge_pmd_locked(mm, pmd, !reclaim);
     }
   }
   at(P.SPLIT_PAGE);

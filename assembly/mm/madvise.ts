@@ -3,7 +3,7 @@ import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
 import { split_huge_page, vma_adjust_trans_huge } from './huge_memory';
-import { HPAGE_PMD_NR, NR_PMDS, PG_ENTIRE } from './layout';
+import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_PMDS, PG_ENTIRE } from './layout';
 import { remove_vmas } from './mmap';
 import {
   compound_head, folio_maybe_mapped_shared, is_special_pfn, page_mapcount, page_remove_rmap, page_remove_rmap_pmd,
@@ -12,7 +12,7 @@ import {
 } from './page';
 import {
   is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkold, pte_pfn, pte_present, pte_uffd_wp,
-  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_PSE, _PAGE_TABLE,
+  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_ACCESSED, _PAGE_PSE, _PAGE_TABLE,
 } from './pgtable';
 import { free_swap_and_cache, free_swap_cache } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
@@ -142,6 +142,23 @@ function madvise_pageout_pte_range(mm: u32, first: u32, end: u32): void {
     page += n;
   }
 }
+/** page_referenced: has another process used its mapping of the THP? Its accessed bits start over. */
+function used_by_others(mm: u32, head: u32): bool {
+  let used = false;
+  for (let other: u32 = 0; other < NR_MMS; other++) {
+    for (let page: u32 = 0; other != mm && page < NR_PAGES; page++) {
+      const upper = pmd_at(other, page >> 2);
+      if (pmd_none(upper)) continue;
+      const huge = pmd_trans_huge(upper);
+      const e = huge ? upper : pte_at(other, page);
+      if (!pte_present(e) || is_special_pfn(pte_pfn(e)) || compound_head(pte_pfn(e)) != head || !(e & _PAGE_ACCESSED)) continue;
+      used = true;
+      if (huge) set_pmd_at(other, page >> 2, pte_mkold(e));
+      else set_pte_at(other, page, pte_mkold(e));
+    }
+  }
+  return used;
+}
 function madvise_pageout_pmd(mm: u32, first: u32, end: u32): void {
   const pmd = first >> 2;
   const upper = pmd_at(mm, pmd);
@@ -156,7 +173,7 @@ function madvise_pageout_pmd(mm: u32, first: u32, end: u32): void {
     if (end - first == HPAGE_PMD_NR) {
       set_pmd_at(mm, pmd, pte_mkold(upper));
       flush_pmd_tlb_range(mm, pmd);
-      shrink_folio(head, first);
+      if (knob(K.PAGEOUT_FOLIO_BATCH) || !used_by_others(mm, head)) shrink_folio(head, first);
       return;
     }
     if (!split_huge_page(head, false)) return;

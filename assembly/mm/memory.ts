@@ -11,7 +11,7 @@ import { anon_vma_prepare } from './mmap';
 import { numa_restore } from './mprotect';
 import {
   alloc_page, compound_head, DAX_PFN, folio_maybe_mapped_shared, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
-  page_count, page_mapcount, page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page,
+  page_count, page_count_batched, page_mapcount, page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page,
   SetPageAnonExclusive, set_page_version, total_mapcount, ZERO_PFN,
 } from './page';
 import {
@@ -200,7 +200,7 @@ function wp_can_reuse_page(f: u32, flags: u32): bool {
   if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(f, flags);
   if (knob(K.REUSE_PAGE_COUNT)) {
     at(P.REUSE_BY_COUNT);
-    return page_count(f) == 1 && page_mapcount(f) == 1;
+    return page_count_batched(f) == 1 && page_mapcount(f) == 1;
   }
   at(P.REUSE_BY_MAPCOUNT);
   return reuse_swap_page(f);

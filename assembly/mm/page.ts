@@ -99,6 +99,17 @@ export function total_mapcount(f: u32): u32 {
   return page_pins(compound_head(f)) != 0;
 }
 
+/** Pages that came to the LRU in this op, bit = frame: they wait in a per-CPU batch, which is empty before the next. */
+let lru_batch: u32 = 0;
+export function lru_add_drain(): void {
+  lru_batch = 0;
+}
+/** References as v5.9 to v5.17 count them in a fault: the batch has one too. */
+// @ts-ignore: decorator
+@inline export function page_count_batched(f: u32): u32 {
+  return page_count(f) + ((lru_batch >> f) & 1);
+}
+
 /** A zeroed order-0 page with one reference, or NO_PAGE. Lowest free frame, so THP-sized holes stay at the top. */
 export function alloc_page(): u32 {
   const free = load<u32>(FREE_MASK);
@@ -107,6 +118,7 @@ export function alloc_page(): u32 {
   store<u32>(FREE_MASK, free & (free - 1));
   init_page(f, PG_ANON);
   store<u8>(PG_REFS + (f as usize), 1);
+  lru_batch |= 1 << f;
   return f;
 }
 // @ts-ignore: decorator

@@ -12,7 +12,7 @@ import { madvise_pageout, unmap_region, zap_page_range } from '../mm/madvise';
 import { mmap_region, vma_modify } from '../mm/mmap';
 import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
 import { Obs, observe } from '../mm/observe';
-import { compound_head, is_special_pfn, page_version, put_page, set_page_dirty, set_page_version } from '../mm/page';
+import { compound_head, is_special_pfn, lru_add_drain, page_version, put_page, set_page_dirty, set_page_version } from '../mm/page';
 import { mm_at, pmd_at, pmd_none, pmd_trans_huge } from '../mm/pgtable';
 import { swapoff } from '../mm/swapfile';
 import { clear_refs_write } from '../mm/task_mmu';
@@ -359,6 +359,7 @@ function exec_pair(first: u32, second: u32, index: u32): void {
 export function exec_step(index: u32, n: u32): u32 {
   const word = load<u32>(PROGRAM + ((index as usize) << 2));
   store<u32>(OBS_COUNT, 0);
+  lru_add_drain();
   set_now(index);
   traceOp(index);
   count(N.OPS);
