@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MINUTE, needs } from './executor-needs.js';
 
@@ -29,18 +30,25 @@ function withSwapDevice<T>(use: (device: string) => T): T {
 }
 
 describe('claims about kernels', () => {
-  it('swapoff waits for a userfaultfd monitor', { ...needs('swap', 'userfaultfd'), timeout: MINUTE }, () => {
+  it('swapoff waits for a userfaultfd monitor', { ...needs('swap', 'userfaultfd'), timeout: MINUTE }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'breakcow-'));
     try {
       const program = join(folder, 'claim');
       const source = join(CLAIMS, 'swapoff-waits-for-uffd.c');
       const compiler = process.env.CC || 'cc';
       execFileSync(compiler, ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', program, source]);
-      const { status, stdout } = withSwapDevice((device) => spawnSync(program, [device], { encoding: 'utf8' }));
+      const attempt = () => withSwapDevice((device) => spawnSync(program, [device], { encoding: 'utf8' }));
+      let { status, stdout } = attempt();
+      // Where it was seen it stays; another kernel may do better.
+      const seen = release().startsWith('6.18.');
+      // Other tests have swap devices of their own for a while, and the pages of one may land on that of another.
+      for (let i = 0; i < 20 && (status === 4 || (seen && status === 0)); i++) {
+        await setTimeout(1000);
+        ({ status, stdout } = attempt());
+      }
       assert.match(stdout, /swapoff has ended\n/);
       assert.match(stdout, status === 0 ? /^ok 1 /m : /^not ok 1 /m);
-      // Where it was seen it stays; another kernel may do better.
-      if (release().startsWith('6.18.')) assert.equal(status, 1, stdout);
+      if (seen) assert.equal(status, 1, stdout);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

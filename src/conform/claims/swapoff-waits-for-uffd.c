@@ -53,6 +53,19 @@ static void protect(int uffd, int on) {
   if (ioctl(uffd, UFFDIO_WRITEPROTECT, &wp)) printf("# UFFDIO_WRITEPROTECT: %s\n", strerror(errno));
 }
 
+/* Kilobytes in use on our device: another one may have taken the page. */
+static long used(void) {
+  char line[512], name[256];
+  long size, kilobytes = 0;
+  FILE *swaps = fopen("/proc/swaps", "r");
+  while (swaps && fgets(line, sizeof line, swaps)) {
+    if (sscanf(line, "%255s %*s %ld %ld", name, &size, &kilobytes) == 3 && !strcmp(name, device)) break;
+    kilobytes = 0;
+  }
+  if (swaps) fclose(swaps);
+  return kilobytes;
+}
+
 /* Has swapoff ended within `seconds`? */
 static int ends_within(int seconds) {
   for (int i = 0; i < seconds * 20 && !ended; i++) usleep(50000);
@@ -70,7 +83,7 @@ int main(int argc, char **argv) {
   int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
   struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP};
   if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api)) skip("userfaultfd");
-  if (swapon(device, 0)) skip("swapon");
+  if (swapon(device, SWAP_FLAG_PREFER | SWAP_FLAG_PRIO_MASK)) skip("swapon");
   page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   page[0] = 1;
   unsigned char resident = 1;
@@ -78,6 +91,11 @@ int main(int argc, char **argv) {
     madvise((void *)page, 4096, MADV_PAGEOUT);
     if (mincore((void *)page, 4096, &resident)) break;
     usleep(1000);
+  }
+  if (used() == 0) {
+    swapoff(device);
+    printf("1..0 # SKIP another swap device took the page\n");
+    return 4;
   }
   struct uffdio_register registered = {.range = {(unsigned long)page, 4096}, .mode = UFFDIO_REGISTER_MODE_WP};
   if (ioctl(uffd, UFFDIO_REGISTER, &registered)) skip("UFFDIO_REGISTER");
