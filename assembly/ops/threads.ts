@@ -185,7 +185,7 @@ export function run_access(): u32 {
       if (vmf_stage() == VMF_WOKEN) set_vmf_stage(VMF_RUNS);
       else if ((cached & need) == need) f = cached & TLB_FRAME;
       else if (write && knob(K.TLB_READONLY_FAULTS) && (cached & (TLB_VALID | TLB_RW)) == TLB_VALID) {
-        tlb_forget(cpu, mm, page, pmd_trans_huge(pmd_at(mm, page >> 2)));
+        tlb_forget(cpu, mm, page);
       } else f = walk(mm, page, write, cpu);
       if (f != NO_FRAME) {
         if (write) {
