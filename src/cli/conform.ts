@@ -1,10 +1,7 @@
 // breakcow conform: the model and a real kernel do the same, or the difference is shown.
 import { Command, Option } from 'commander';
-import { MissingError } from '../conform/build.js';
-import { ExecutorError } from '../conform/executor.js';
 import { OBSERVE_LEVELS } from '../conform/protocol.js';
-import { GuestError } from '../conform/qemu/tools.js';
-import { checkTarget, openTarget, type Target } from '../conform/target.js';
+import { checkTarget } from '../conform/target.js';
 import { loadEngine } from '../engine/engine.js';
 import { MAX_OPS } from '../engine/opword.js';
 import { UsageError } from '../errors.js';
@@ -12,8 +9,8 @@ import { parseProgram } from '../text/parse.js';
 import { GOLDEN_DIRECTORY, openText } from './conform-tables.js';
 import { type ConformOptions, DEFAULT_PROGRAMS, Trial } from './conform-trial.js';
 import { parseCount, parseDuration, parseSeed, withJson } from './options.js';
-import { complain, EXIT, print } from './output.js';
-import { statusLine } from './progress.js';
+import { print } from './output.js';
+import { withTarget } from './with-target.js';
 
 export function conformCommand(): Command {
   const command = new Command('conform')
@@ -78,16 +75,7 @@ async function conform(options: ConformOptions): Promise<void> {
   const engine = loadEngine();
   if (options.model !== undefined) engine.catalogue.kernel(options.model);
   const words = options.program === undefined ? undefined : parseProgram(options.program, engine.catalogue.ops);
-  let target: Target;
-  try {
-    target = await openTarget(options.kernel, options.observe, statusLine);
-    statusLine('');
-  } catch (error) {
-    statusLine('');
-    giveUp(error);
-    return;
-  }
-  try {
+  await withTarget(options.kernel, options.observe, async (target) => {
     const trial = new Trial(engine, target, options);
     if (words) await trial.program(words);
     else if (options.selftests) await trial.selftests();
@@ -95,17 +83,5 @@ async function conform(options: ConformOptions): Promise<void> {
     else if (options.record !== undefined)
       await trial.record(options.record === true ? GOLDEN_DIRECTORY : options.record);
     else await trial.hunt();
-  } catch (error) {
-    giveUp(error);
-  } finally {
-    await target.backend.close();
-  }
-}
-
-/** What the machine lacks is told in one line; anything else is thrown on. */
-function giveUp(error: unknown): void {
-  const missing = error instanceof MissingError || error instanceof GuestError || error instanceof ExecutorError;
-  if (!missing) throw error;
-  complain(`breakcow: ${error.message}`);
-  process.exitCode = EXIT.INTERNAL;
+  });
 }

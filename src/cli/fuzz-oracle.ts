@@ -2,8 +2,6 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MissingError } from '../conform/build.js';
-import { ExecutorError } from '../conform/executor.js';
 import { factText } from '../conform/facts.js';
 import { matchKernel, modelSpec } from '../conform/match.js';
 import { ModelBackend } from '../conform/model.js';
@@ -11,13 +9,13 @@ import type { PageLayout } from '../conform/observed.js';
 import { judgeKernel, type OracleResult, type OracleTally } from '../conform/oracle.js';
 import type { OracleFinding } from '../conform/oracle-finding.js';
 import { findingProgram, findingText } from '../conform/oracle-report.js';
-import { GuestError } from '../conform/qemu/tools.js';
-import { checkTarget, openTarget, type Target } from '../conform/target.js';
+import { checkTarget, type Target } from '../conform/target.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
 import { complain, counted, EXIT, green, print, printJson, red, short } from './output.js';
 import { statusLine } from './progress.js';
+import { withTarget } from './with-target.js';
 
 export interface OracleCommand {
   /** live, qemu:VERSION or model:NAME. */
@@ -51,30 +49,7 @@ export async function fuzzOracle(options: OracleCommand): Promise<void> {
   checkTarget(options.oracle);
   const engine = loadEngine();
   if (options.kernel !== undefined) engine.catalogue.kernel(options.kernel);
-  let target: Target;
-  try {
-    target = await openTarget(options.oracle, 'contents', statusLine);
-    statusLine('');
-  } catch (error) {
-    statusLine('');
-    giveUp(error);
-    return;
-  }
-  try {
-    await new OracleRun(engine, target, options).run();
-  } catch (error) {
-    giveUp(error);
-  } finally {
-    await target.backend.close();
-  }
-}
-
-/** What the machine lacks is told in one line; anything else is thrown on. */
-function giveUp(error: unknown): void {
-  const missing = error instanceof MissingError || error instanceof GuestError || error instanceof ExecutorError;
-  if (!missing) throw error;
-  complain(`breakcow: ${error.message}`);
-  process.exitCode = EXIT.INTERNAL;
+  await withTarget(options.oracle, 'contents', (target) => new OracleRun(engine, target, options).run());
 }
 
 class OracleRun {
