@@ -83,7 +83,9 @@ export interface ExploreOptions {
   /** Bytes for the visited set and the frontier together. */
   readonly memory: number;
   /** Every fingerprint kept, or only k bits of each (states may be omitted). */
-  readonly visited: { readonly kind: 'exact' } | { readonly kind: 'bits'; readonly log2: number; readonly hashes: number };
+  readonly visited:
+    | { readonly kind: 'exact' }
+    | { readonly kind: 'bits'; readonly log2: number; readonly hashes: number };
   /** breadth: shortest paths. depth: one worker each on its own stack; path lengths mean nothing. */
   readonly order?: 'breadth' | 'depth';
   /** End with the level that breaks one of these invariants (bit = id), or with any if undefined; 0 = never. */
