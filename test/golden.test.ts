@@ -23,7 +23,7 @@ function differences(recording: Recording, spec: KernelSpec, kernel: string): st
   const model = new ModelBackend(spec, engine);
   const open = new OpenTable(kernel);
   return recording.traces.flatMap(({ layout, words, run }) => {
-    const comparison = new Comparison(ops, layout, (difference, place) => open.rule(difference, place));
+    const comparison = open.comparison(ops, layout);
     const difference = comparison.first(words, model.runSync([words])[0]!, run);
     return difference ? [`${kindOf(difference)}: ${layout} ${printProgram(words, ops)}`] : [];
   });

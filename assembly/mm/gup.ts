@@ -13,7 +13,7 @@ import {
   pte_soft_dirty, pte_special, pte_uffd_wp, pte_write, pud_at, set_pmd_at, _PAGE_PRESENT, _PAGE_PSE,
 } from './pgtable';
 import { is_cow_mapping, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
-import { FAULT_FLAG_BREAK_COW, FAULT_FLAG_BUFFER, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_WRITE } from './vmf';
+import { FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_WRITE } from './vmf';
 
 // FOLL_* of the loop: the caller's flags (ops/table.ts, bits 0..8), then internal ones.
 const FOLL_WRITE: u32 = F_GUP_WRITE;
@@ -148,7 +148,6 @@ export function faultin_page(mm: u32, page: u32, foll: u32): u32 {
     flags |= FAULT_FLAG_BREAK_COW;
   }
   if (foll & FOLL_UNSHARE) flags |= FAULT_FLAG_UNSHARE;
-  if (is_buffer(foll)) flags |= FAULT_FLAG_BUFFER;
   return handle_mm_fault(mm, page, flags);
 }
 /** After a fault: a completed COW in a read-only VMA is remembered for the next lookup. */

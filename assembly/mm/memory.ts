@@ -28,7 +28,7 @@ import { flush_tlb_page } from './tlb';
 import { handle_userfault } from './userfaultfd';
 import { pages_with, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
 import {
-  FAULT_FLAG_BREAK_COW, FAULT_FLAG_BUFFER, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK,
+  FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK,
   VM_FAULT_OOM, VM_FAULT_WRITE, VM_FAULT_YIELD,
 } from './vmf';
 
@@ -179,7 +179,7 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
   const old = pte_pfn(e);
   if (!is_special_pfn(old)) {
     if (knob(K.REUSE_EXCLUSIVE)) {
-      if (PageAnonExclusive(old) || wp_can_reuse_anon_folio(old, flags)) {
+      if (PageAnonExclusive(old) || wp_can_reuse_anon_folio(old)) {
         SetPageAnonExclusive(old);
         if (unshare) {
           at(P.UNSHARE_EXCLUSIVE);
@@ -187,7 +187,7 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
         }
         return wp_page_reuse(mm, page, vma, e);
       }
-    } else if (wp_can_reuse_page(old, flags)) {
+    } else if (wp_can_reuse_page(old)) {
       return wp_page_reuse(mm, page, vma, e);
     }
     get_page(old);
@@ -196,8 +196,8 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u3
 }
 
 /** Ownership without PageAnonExclusive: by mapcount + swapcount (v5.7), by references (v5.9), swap-cache aware (v5.18). */
-function wp_can_reuse_page(f: u32, flags: u32): bool {
-  if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(f, flags);
+function wp_can_reuse_page(f: u32): bool {
+  if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(f);
   if (knob(K.REUSE_PAGE_COUNT)) {
     at(P.REUSE_BY_COUNT);
     return page_count_batched(f) == 1 && page_mapcount(f) == 1;
@@ -206,8 +206,8 @@ function wp_can_reuse_page(f: u32, flags: u32): bool {
   return reuse_swap_page(f);
 }
 /** Ownership of a page that is not (yet) known exclusive, v5.18 and later. */
-function wp_can_reuse_anon_folio(f: u32, flags: u32): bool {
-  if (knob(K.REUSE_LARGE_FOLIO) && PageCompound(f)) return wp_can_reuse_large_folio(f, flags);
+function wp_can_reuse_anon_folio(f: u32): bool {
+  if (knob(K.REUSE_LARGE_FOLIO) && PageCompound(f)) return wp_can_reuse_large_folio(f);
   if (knob(K.REUSE_NEVER_LARGE) && PageCompound(f)) return false;
   const refs = page_count(f);
   if (refs > 3) return false;
@@ -218,8 +218,8 @@ function wp_can_reuse_anon_folio(f: u32, flags: u32): bool {
   return page_count(f) == 1;
 }
 /** v6.15: every reference to the PTE-mapped folio is a mapping, and it is known that one mm has them all. */
-function wp_can_reuse_large_folio(f: u32, flags: u32): bool {
-  if (flags & FAULT_FLAG_BUFFER || folio_maybe_mapped_shared(compound_head(f))) return false;
+function wp_can_reuse_large_folio(f: u32): bool {
+  if (folio_maybe_mapped_shared(compound_head(f))) return false;
   if (page_count(f) != total_mapcount(f)) return false;
   at(P.REUSE_LARGE);
   return true;

@@ -8,9 +8,6 @@ export const FAULT_FLAG_BREAK_COW: u32 = 2;
 /** Make the page exclusive without writing (v5.19+). */
 export const FAULT_FLAG_UNSHARE: u32 = 4;
 
-/** The GUP call that faults pins page after page: what it has pinned of a THP is in the way of reusing the next. */
-export const FAULT_FLAG_BUFFER: u32 = 8;
-
 export const VM_FAULT_OOM: u32 = 1;
 export const VM_FAULT_SIGBUS: u32 = 2;
 /** handle_userfault: the thread sleeps. */

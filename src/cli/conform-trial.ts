@@ -1,7 +1,7 @@
 // One model against one kernel: what breakcow conform was asked to do with the two.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Comparison, kindOf, unseen } from '../conform/compare.js';
+import { kindOf, unseen } from '../conform/compare.js';
 import { Expresser } from '../conform/express.js';
 import { type HuntResult, hunt, type Tally } from '../conform/hunt.js';
 import { matchKernel, modelSpec } from '../conform/match.js';
@@ -109,7 +109,7 @@ export class Trial {
       if (words.length === 0) throw new UsageError('no op of this program can be done on this kernel');
       const [kernel] = await this.#target.backend.run([words], layout);
       const [model] = this.#model.runSync([words]);
-      const comparison = new Comparison(ops, layout, (difference, place) => this.#open.rule(difference, place));
+      const comparison = this.#open.comparison(ops, layout);
       const difference = comparison.first(words, model!, kernel!);
       differs ||= difference !== undefined;
       const sides = { words, layout, model: model!, kernel: kernel!, difference };
@@ -122,6 +122,7 @@ export class Trial {
       print(difference ? red('They differ.') : green('They agree.'));
       if (difference) this.#keep({ ...sides, difference });
     }
+    if (!this.#options.json) for (const line of this.#met()) print(line);
     if (differs) process.exitCode = EXIT.BROKEN;
   }
 
@@ -210,12 +211,17 @@ export class Trial {
     return `${size}: ${done} in ${seconds.toFixed(1)} s (${rate}): ${kinds}${noise}${interrupted ? '; interrupted' : ''}`;
   }
 
-  #verdict(results: readonly HuntResult[]): string[] {
-    const found = results.flatMap((result) => result.found);
-    const lines = this.#open
+  /** The rows of the table of open observations that applied. */
+  #met(): string[] {
+    return this.#open
       .counts()
       .filter(({ count }) => count > 0)
       .map(({ id, count }) => `open observation ${id}: met ${counted(count, 'time')} (breakcow conform --open)`);
+  }
+
+  #verdict(results: readonly HuntResult[]): string[] {
+    const found = results.flatMap((result) => result.found);
+    const lines = this.#met();
     for (const { kind, count, layout } of found.toSorted((a, b) => b.count - a.count))
       lines.push(`  ${String(count).padStart(6)}  ${layout}  ${kind}`);
     for (const { words, difference } of results.flatMap(({ noises }) => noises).slice(0, NOISE_SHOWN))

@@ -61,6 +61,8 @@ export interface Place {
 /** 'differs' ends the comparison; 'open' goes on with the next field; 'lost' ends it too: nothing after that counts. */
 export type Ruling = 'differs' | 'open' | 'lost';
 export type Judge = (difference: Difference, place: Place) => Ruling;
+/** Do the two sides go separate ways in op `op`, though nothing that differs was seen? Nothing after it counts then. */
+export type Parting = (op: number, place: Place) => boolean;
 
 /** Fields whose texts name ops or pages, so that they say nothing about the kind. */
 const PARTICULAR: ReadonlySet<Field> = new Set(['value', 'content', 'events', 'woken', 'asleep', 'trouble']);
@@ -90,11 +92,17 @@ export class Comparison {
   readonly #threads: ReadonlySet<number>;
   readonly #layout: PageLayout;
   readonly #judge: Judge;
+  readonly #parting: Parting;
   /** Pairs of cells compared so far. */
   cells = 0;
   ops = 0;
 
-  constructor(ops: readonly OpInfo[], layout: PageLayout, judge: Judge = () => 'differs') {
+  constructor(
+    ops: readonly OpInfo[],
+    layout: PageLayout,
+    judge: Judge = () => 'differs',
+    parting: Parting = () => false,
+  ) {
     const vocabulary = new Vocabulary(ops);
     this.#table = ops;
     this.#gup = new GupFlavours(vocabulary);
@@ -109,6 +117,7 @@ export class Comparison {
     this.#threads = new Set([code('read'), code('write'), code('gup')]);
     this.#layout = layout;
     this.#judge = judge;
+    this.#parting = parting;
   }
 
   /** The first difference that counts. Of a run that was cut short, what there is is compared. */
@@ -136,7 +145,9 @@ export class Comparison {
         this.#ends(words[op]!, op, role, m, k, report) ||
         ((role === ALONE || role === LAST) && this.#state(m, k, model.ops[compared], kernel.ops[compared], report));
       if (differs) return lost ? undefined : found;
-      if (role === ALONE || role === LAST) compared = op;
+      if (role !== ALONE && role !== LAST) continue;
+      if (this.#parting(op, place)) return undefined;
+      compared = op;
     }
     if (kernel.trouble === undefined) return undefined;
     const op = Math.min(n, words.length - 1);

@@ -3,7 +3,7 @@ import type { KnobInfo, KnobVector } from '../engine/catalogue.js';
 import { knobOn, withKnob } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
-import { Comparison, type Difference, kindOf } from './compare.js';
+import { type Difference, kindOf } from './compare.js';
 import { ProgramGenerator } from './generate.js';
 import { ModelRunner } from './model.js';
 import type { Backend, Capability, PageLayout, Run } from './observed.js';
@@ -83,9 +83,7 @@ export function flipKnobs(
   const base = catalogue.vector(spec);
   const firstIn = (vector: KnobVector, { layout, programs, runs }: Observations, from: number) => {
     engine.configureVector(vector);
-    const comparison = new Comparison(catalogue.ops, layout, (difference, place) =>
-      open.rule(difference, place, false),
-    );
+    const comparison = open.comparison(catalogue.ops, layout, false);
     for (let i = from; i < programs.length; i++) {
       const difference = comparison.first(programs[i]!, runner.run(programs[i]!), runs[i]!);
       if (difference) return { index: i, difference };

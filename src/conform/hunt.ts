@@ -1,7 +1,7 @@
 // The comparison at work: batches of programs on both sides, differences confirmed, made small and put together.
 import { setImmediate } from 'node:timers/promises';
 import type { Engine } from '../engine/engine.js';
-import { Comparison, type Difference, kindOf } from './compare.js';
+import { type Comparison, type Difference, kindOf } from './compare.js';
 import { Expresser } from './express.js';
 import { ProgramGenerator } from './generate.js';
 import type { ModelBackend } from './model.js';
@@ -106,8 +106,8 @@ class Hunt {
     const { engine, model, kernel, layout, seed, ops, open } = options;
     this.#generator = new ProgramGenerator(engine, { spec: model.spec, seed, layout, can: kernel.can, ops });
     const { ops: table } = engine.catalogue;
-    this.#comparison = new Comparison(table, layout, (difference, place) => open.rule(difference, place));
-    this.#retrial = new Comparison(table, layout, (difference, place) => open.rule(difference, place, false));
+    this.#comparison = open.comparison(table, layout);
+    this.#retrial = open.comparison(table, layout, false);
     this.#expresser = new Expresser(engine, kernel.can, layout);
   }
 

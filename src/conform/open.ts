@@ -1,7 +1,8 @@
 // The table of open observations: where model and kernel may differ, and why. Nothing else excuses a difference.
-import { decodeOp, type OpFields } from '../engine/opword.js';
-import type { Difference, Field, Place, Ruling } from './compare.js';
-import { Vocabulary } from './flavours.js';
+import type { OpInfo } from '../engine/optable.js';
+import { Comparison, type Difference, type Field, type Place, type Ruling } from './compare.js';
+import type { PageLayout } from './observed.js';
+import { madeWritableBehindItsBack, pinMeetsItself } from './open-when.js';
 
 export interface OpenRow {
   readonly id: string;
@@ -16,6 +17,8 @@ export interface OpenRow {
   readonly reason: string;
   /** The two sides go separate ways from there: the rest of the program is not compared. */
   readonly ends?: boolean;
+  /** They go separate ways in this op, whether or not a difference shows by then; goes with `ends`. */
+  readonly parts?: (op: number, place: Place) => boolean;
 }
 
 export const OPEN: readonly OpenRow[] = [
@@ -30,12 +33,14 @@ export const OPEN: readonly OpenRow[] = [
   },
   {
     id: 'pin-meets-itself',
-    ops: ['gup', 'put', 'unwp', 'wake', 'uffd_close'],
+    kernels: ['v6.18', 'v7.2', 'repaired'],
     fields: ['large', 'moved', 'frame', 'mapcount', 'write', 'dirty', 'exclusive', 'pinned', 'faults'],
-    when: ({ op }, place) => place.layout === 'pmd' && takesPartOfFolio(op, place),
-    masked: 'on huge pages, whether GUP copies a page of a huge page that is mapped by PTEs',
+    when: ({ op }, place) => pinMeetsItself(op, place),
+    parts: pinMeetsItself,
+    masked:
+      'on huge pages, whether a pin copies a page that it finds to be the only owner of, in a huge page mapped by PTEs',
     reason:
-      'One page of a program is 128 small ones there, and GUP takes one after the other. Its own reference to the first makes the folio look shared, so that the kernel copies the others, where the model takes its one page.',
+      'One page of a program is 128 small ones there, and GUP takes one after the other. It reuses the first where it is, and that pin is a reference without a mapping: the kernel then takes the folio for shared and copies the other 127, where the model keeps its one page.',
     ends: true,
   },
 ];
@@ -95,36 +100,6 @@ export const UNSENT: readonly UnsentRow[] = [
   },
 ];
 
-/** Does op `op`, the transfer that ends with it, or a call that it wakes, take a page of a folio that PTEs map? */
-function takesPartOfFolio(op: number, { words, ops, model }: Place): boolean {
-  const gup = new Vocabulary(ops).code('gup');
-  const woken = model.ops[op]!.outcomes.map((outcome) => outcome.op);
-  return [op, op - 2, ...woken].some((call) => {
-    if (call < 1 || decodeOp(words[call]!).code !== gup) return false;
-    const { mm, page } = decodeOp(words[call]!);
-    const before = model.ops[(call < op - 2 ? op : call) - 1]?.cells[mm]?.[page];
-    return before?.kind === 'present' && before.large === true && before.huge === false;
-  });
-}
-
-/** Was the page made writable behind a CPU's back, and not stored to since, before the store of op `op`? */
-function madeWritableBehindItsBack(op: number, sleeper: number | undefined, { words, ops }: Place): boolean {
-  const vocabulary = new Vocabulary(ops);
-  const [read, write, gup] = ['read', 'write', 'gup'].map((name) => vocabulary.code(name));
-  const store = decodeOp(words[sleeper ?? op]!);
-  if (store.code !== write) return false;
-  const before = [...words.subarray(0, op)]
-    .map(decodeOp)
-    .filter(({ mm, page }) => mm === store.mm && page === store.page);
-  // A woken store waits among them.
-  if (sleeper !== undefined) return before.some(({ code }) => code === read) || countOf(before, write) > 1;
-  const byGup = before.findLastIndex(({ code, flags }) => code === gup && (flags & vocabulary.flag('gup', 'W')) !== 0);
-  return byGup >= 0 && countOf(before.slice(byGup), write) === 0;
-}
-function countOf(list: readonly OpFields[], code: number | undefined): number {
-  return list.filter((fields) => fields.code === code).length;
-}
-
 /** Rules by the table and counts how often each row applied. */
 export class OpenTable {
   readonly #rows: readonly OpenRow[];
@@ -135,12 +110,31 @@ export class OpenTable {
     this.#rows = rows.filter(({ kernels }) => kernels === undefined || kernels.includes(kernel));
   }
 
-  /** `counts`: false for a program that runs again. */
+  /** A comparison that goes by this table. `counts`: false for programs that run again. */
+  comparison(ops: readonly OpInfo[], layout: PageLayout, counts = true): Comparison {
+    return new Comparison(
+      ops,
+      layout,
+      (difference, place) => this.rule(difference, place, counts),
+      (op, place) => this.parts(op, place, counts),
+    );
+  }
+
   rule(difference: Difference, place: Place, counts = true): Ruling {
     const row = this.#rows.find((candidate) => applies(candidate, difference, place));
     if (!row) return 'differs';
-    if (counts) this.#applied.set(row.id, (this.#applied.get(row.id) ?? 0) + 1);
+    if (counts) this.#count(row);
     return row.ends ? 'lost' : 'open';
+  }
+
+  parts(op: number, place: Place, counts = true): boolean {
+    const row = this.#rows.find((candidate) => candidate.parts?.(op, place));
+    if (row && counts) this.#count(row);
+    return row !== undefined;
+  }
+
+  #count({ id }: OpenRow): void {
+    this.#applied.set(id, (this.#applied.get(id) ?? 0) + 1);
   }
 
   /** How often each row applied, of all rows that could. */

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { modelSpec } from '../src/conform/match.js';
+import { ModelBackend } from '../src/conform/model.js';
+import type { Cell, Outcome, PageLayout, Run } from '../src/conform/observed.js';
+import { OpenTable } from '../src/conform/open.js';
+import { loadEngine } from '../src/engine/engine.js';
+import { parseProgram } from '../src/text/parse.js';
+
+// The table of open observations: each row excuses its own case and ends what it says, and nothing next to it.
+
+const engine = loadEngine();
+const { ops } = engine.catalogue;
+
+interface Change {
+  readonly cell?: (cell: Cell) => Cell;
+  readonly outcome?: (outcome: Outcome) => Outcome;
+}
+
+/** The model against itself with op `at`, from 1, changed: field of the difference that counts, and the rows that applied. */
+function judged(kernel: string, layout: PageLayout, program: string, at: number, change: Change): string[] {
+  const words = parseProgram(program, ops);
+  const [mine] = new ModelBackend(modelSpec(kernel, engine.catalogue), engine).runSync([words]);
+  const { cell = (same: Cell) => same, outcome = (same: Outcome) => same } = change;
+  const theirs: Run = {
+    ops: mine!.ops.map((seen, op) => {
+      if (op !== at - 1) return seen;
+      const cells = seen.cells.map((row) => row?.map((one) => (one.kind === 'present' ? cell(one) : one)));
+      return { ...seen, cells, outcomes: seen.outcomes.map(outcome) };
+    }),
+  };
+  const open = new OpenTable(kernel);
+  const difference = open.comparison(ops, layout).first(words, mine!, theirs);
+  const applied = open.counts().filter(({ count }) => count > 0);
+  return [...(difference ? [difference.field] : []), ...applied.map(({ id, count }) => `${id} ${count}`)];
+}
+const mapped = (cell: Cell): Cell => ({ ...cell, mapcount: 7 });
+const copied = (cell: Cell): Cell => ({ ...cell, large: false });
+
+describe('a pin that meets itself', () => {
+  const owner = 'mmap A p0..p3 thp; write A p0; fork A->B; write B p2; exit A; ';
+  const last = '; read B p1; write B p3';
+
+  it('ends the comparison, whether or not a difference shows', () => {
+    for (const pin of [
+      'h=gup B p0 W PIN LONGTERM',
+      'h=gup B p0 R PIN; hread h; put h',
+      'h=gup B p0 W PIN; hwrite h; put h',
+    ]) {
+      const program = `${owner}${pin}${last}`;
+      const length = program.split(';').length;
+      for (const at of [length, length - 2]) {
+        assert.deepEqual(
+          judged('v6.18', 'pmd', program, at, { cell: copied }),
+          ['pin-meets-itself 1'],
+          `${pin}, op ${at}`,
+        );
+      }
+    }
+  });
+
+  it('excuses nothing before it, and nothing else in it', () => {
+    const program = `${owner}h=gup B p0 W PIN LONGTERM${last}`;
+    assert.deepEqual(judged('v6.18', 'pmd', program, 5, { cell: mapped }), ['mapcount']);
+    assert.deepEqual(judged('v6.18', 'pmd', program, 6, { cell: (cell) => ({ ...cell, value: 6 }) }), ['content']);
+  });
+
+  it('does not take in calls without a pin, pages that are owned or copied, small pages, or older kernels', () => {
+    const pin = 'h=gup B p0 W PIN LONGTERM';
+    const others: [kernel: string, layout: PageLayout, program: string][] = [
+      ['v6.18', 'pmd', `${owner}h=gup B p0 W GET FORCE; hwrite h; put h`],
+      ['v6.18', 'pmd', `${owner}write B p0; ${pin}`],
+      ['v6.18', 'pmd', `mmap A p0..p3 thp; write A p0; fork A->B; write B p2; ${pin}`],
+      ['v6.18', 'pte', `mmap A p0..p3; write A p0; fork A->B; write B p2; exit A; ${pin}`],
+      ['v6.12', 'pmd', `${owner}${pin}`],
+    ];
+    for (const [kernel, layout, program] of others) {
+      const at = program.split(';').length + 1;
+      assert.deepEqual(judged(kernel, layout, `${program}; read B p0`, at, { cell: mapped }), ['mapcount'], program);
+    }
+  });
+});
