@@ -36,6 +36,7 @@ function judged(kernel: string, layout: PageLayout, program: string, at: number,
 }
 const mapped = (cell: Cell): Cell => ({ ...cell, mapcount: 7 });
 const copied = (cell: Cell): Cell => ({ ...cell, large: false });
+const faults = (by: number) => (outcome: Outcome) => ({ ...outcome, faults: outcome.faults! + by });
 
 describe('a pin that meets itself', () => {
   const owner = 'mmap A p0..p3 thp; write A p0; fork A->B; write B p2; exit A; ';
@@ -78,5 +79,22 @@ describe('a pin that meets itself', () => {
       const at = program.split(';').length + 1;
       assert.deepEqual(judged(kernel, layout, `${program}; read B p0`, at, { cell: mapped }), ['mapcount'], program);
     }
+  });
+});
+
+describe('a stale translation', () => {
+  const nextDoor =
+    'mmap A p0..p3 thp; write A p0; fork A->B; read B p1; fork A->C; exit C; exit A; write B p0; write B p1';
+
+  it('may cost a store a fault, after a store to another quarter', () => {
+    assert.deepEqual(judged('v6.18', 'pmd', nextDoor, 9, { outcome: faults(-1) }), ['stale-translation 1']);
+    assert.deepEqual(judged('v6.18', 'pmd', nextDoor, 9, { outcome: faults(2) }), ['faults']);
+  });
+
+  it('costs no other store one', () => {
+    assert.deepEqual(judged('v6.18', 'pmd', nextDoor, 8, { outcome: faults(1) }), ['faults']);
+    assert.deepEqual(judged('v6.18', 'pmd', `${nextDoor}; write B p1`, 10, { outcome: faults(1) }), ['faults']);
+    const elsewhere = 'mmap A p0..p7 thp; write A p0; write A p4; read A p1; write A p5; write A p1';
+    assert.deepEqual(judged('v6.18', 'pmd', elsewhere, 6, { outcome: faults(1) }), ['faults']);
   });
 });

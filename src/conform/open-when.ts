@@ -52,3 +52,22 @@ export function madeWritableBehindItsBack(op: number, sleeper: number | undefine
 function countOf(list: readonly OpFields[], code: number | undefined): number {
   return list.filter((fields) => fields.code === code).length;
 }
+
+/** Did a store or GUP by way of another quarter make the huge page of op `op`'s store writable, and was that its last news? */
+export function madeWritableFromNextDoor(op: number, place: Place): boolean {
+  if (place.layout !== 'pmd') return false;
+  const vocabulary = new Vocabulary(place.ops);
+  const [write, gup] = ['write', 'gup'].map((name) => vocabulary.code(name));
+  const store = decodeOp(place.words[op]!);
+  if (store.code !== write) return false;
+  for (let earlier = op - 1; earlier > 0; earlier--) {
+    const [before, after] = around(place, earlier, store);
+    if (after?.kind !== 'present' || after.huge !== true || after.zero === true) return false;
+    const { code, mm, page } = decodeOp(place.words[earlier]!);
+    if (code === write && mm === store.mm && page === store.page) return false;
+    if (after.raw?.write !== true) return false;
+    if (before?.kind !== 'present' || before.frame !== after.frame || before.raw?.write === true) continue;
+    return (code === write || code === gup) && mm === store.mm && page >> 2 === store.page >> 2;
+  }
+  return false;
+}

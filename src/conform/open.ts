@@ -2,7 +2,7 @@
 import type { OpInfo } from '../engine/optable.js';
 import { Comparison, type Difference, type Field, type Place, type Ruling } from './compare.js';
 import type { PageLayout } from './observed.js';
-import { madeWritableBehindItsBack, pinMeetsItself } from './open-when.js';
+import { madeWritableBehindItsBack, madeWritableFromNextDoor, pinMeetsItself } from './open-when.js';
 
 export interface OpenRow {
   readonly id: string;
@@ -26,8 +26,10 @@ export const OPEN: readonly OpenRow[] = [
     id: 'stale-translation',
     fields: ['faults'],
     when: ({ op, sleeper, model, kernel }, place) =>
-      Math.abs(Number(kernel) - Number(model)) === 1 && madeWritableBehindItsBack(op, sleeper, place),
-    masked: 'one fault more or less, of the first store to a page after GUP or a woken retry made it writable',
+      Math.abs(Number(kernel) - Number(model)) === 1 &&
+      (madeWritableBehindItsBack(op, sleeper, place) || (sleeper === undefined && madeWritableFromNextDoor(op, place))),
+    masked:
+      'one fault more or less, of the first store to a page after GUP, a woken retry or a store to another quarter of its huge page made it writable',
     reason:
       'The CPU may remember the entry as read-only, and a store then faults once for nothing. The model knows how long such a translation can live (tlb.readonly_faults), but a processor may forget it sooner, and may have looked at the entry ahead of the program.',
   },
