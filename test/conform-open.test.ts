@@ -98,3 +98,27 @@ describe('a stale translation', () => {
     assert.deepEqual(judged('v6.18', 'pmd', elsewhere, 6, { outcome: faults(1) }), ['faults']);
   });
 });
+
+describe('5.10 on huge pages', () => {
+  const stray = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; pageout A p0 madv; uffd_unreg A p0; ';
+
+  it('has batches that fill within a store to a swapped page with a stray uffd-wp', () => {
+    const see = (kernel: string, layout: PageLayout, op: string) =>
+      judged(kernel, layout, `${stray}${op}; read A p0`, `${stray}${op}`.split(';').length + 1, { cell: mapped });
+    for (const op of ['write A p0', 'h=gup A p0 W PIN LONGTERM', 'h=gup A p0 W PIN; hwrite h; put h']) {
+      assert.deepEqual(see('v5.10', 'pmd', op), ['batch-fills-midway 1'], op);
+      assert.deepEqual(see('v5.10', 'pte', op), ['mapcount'], op);
+      assert.deepEqual(see('v6.1', 'pmd', op), ['mapcount'], op);
+    }
+    assert.deepEqual(see('v5.10', 'pmd', 'read A p0'), ['mapcount']);
+  });
+
+  it('counts one fault of two where FORCE finds nothing', () => {
+    const program = 'mmap A p0..p3 thp; mprotect A p0..p3 R; h=gup A p0 W GET FORCE; hwrite h; put h';
+    assert.deepEqual(judged('v5.10', 'pmd', program, 3, { outcome: faults(-1) }), ['first-of-many 1']);
+    assert.deepEqual(judged('v5.10', 'pmd', program, 3, { outcome: faults(1) }), ['faults']);
+    assert.deepEqual(judged('v5.10', 'pmd', program, 5, { cell: mapped }), ['mapcount']);
+    const there = program.replace('mprotect', 'write A p0; mprotect');
+    assert.deepEqual(judged('v5.10', 'pmd', there, 4, { outcome: faults(-1) }), ['faults']);
+  });
+});

@@ -1,7 +1,7 @@
 // When the rows of the table of open observations apply, by what the model did.
 import { decodeOp, type OpFields } from '../engine/opword.js';
 import type { Place } from './compare.js';
-import { Vocabulary } from './flavours.js';
+import { GupFlavours, Vocabulary } from './flavours.js';
 import type { Cell } from './observed.js';
 
 /** A page of the model before and after op `op`. */
@@ -33,6 +33,30 @@ export function pinMeetsItself(op: number, place: Place): boolean {
     const ownedNow = after.large === true && after.huge === false && after.raw?.exclusive === true;
     return ownedNow && before.raw?.exclusive !== true;
   });
+}
+
+/** Does op `op` write to a swapped page with uffd-wp, so that it is there without it and nobody has to wait? */
+export function batchFillsMidway(op: number, place: Place): boolean {
+  if (place.layout !== 'pmd') return false;
+  const vocabulary = new Vocabulary(place.ops);
+  const [write, gup, put] = ['write', 'gup', 'put'].map((name) => vocabulary.code(name));
+  const W = vocabulary.flag('gup', 'W');
+  const isLast = decodeOp(place.words[op]!).code === put;
+  const call = isLast ? op - 2 : op;
+  if (call < 1) return false;
+  const fields = decodeOp(place.words[call]!);
+  if (fields.code !== write && (fields.code !== gup || (fields.flags & W) === 0)) return false;
+  const [before, after] = around(place, call, fields);
+  return before?.kind === 'swap' && before.uffdWp === true && after?.kind === 'present' && after.uffdWp === false;
+}
+
+/** Is op `op` a FORCE write that finds nothing and leaves a huge page? */
+export function forcedOntoAbsentHugePage(op: number, place: Place): boolean {
+  if (place.layout !== 'pmd') return false;
+  const fields = decodeOp(place.words[op]!);
+  const [before, after] = around(place, op, fields);
+  const forced = fields.flags === new GupFlavours(new Vocabulary(place.ops)).memWrite;
+  return forced && before?.kind === 'none' && after?.huge === true && after.zero === false;
 }
 
 /** Was the page made writable behind a CPU's back, and not stored to since, before the store of op `op`? */

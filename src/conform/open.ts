@@ -2,7 +2,13 @@
 import type { OpInfo } from '../engine/optable.js';
 import { Comparison, type Difference, type Field, type Place, type Ruling } from './compare.js';
 import type { PageLayout } from './observed.js';
-import { madeWritableBehindItsBack, madeWritableFromNextDoor, pinMeetsItself } from './open-when.js';
+import {
+  batchFillsMidway,
+  forcedOntoAbsentHugePage,
+  madeWritableBehindItsBack,
+  madeWritableFromNextDoor,
+  pinMeetsItself,
+} from './open-when.js';
 
 export interface OpenRow {
   readonly id: string;
@@ -44,6 +50,26 @@ export const OPEN: readonly OpenRow[] = [
     reason:
       'One page of a program is 128 small ones there, and GUP takes one after the other. It reuses the first where it is, and that pin is a reference without a mapping: the kernel then takes the folio for shared and copies the other 127, where the model keeps its one page.',
     ends: true,
+  },
+  {
+    id: 'batch-fills-midway',
+    kernels: ['v5.10'],
+    fields: [],
+    parts: batchFillsMidway,
+    masked: 'on huge pages, what becomes of a uffd-wp bit that is left over in swap when a store swaps it in',
+    reason:
+      'The store faults again on the protected page. That copies it, without the bit, as long as a batch of pages on their way to the LRU lists holds a reference, and else reuses it, with the bit. A batch is 15 pages, so that some of the 128 small ones keep theirs; the model has one page, and copies it.',
+    ends: true,
+  },
+  {
+    id: 'first-of-many',
+    kernels: ['v5.10'],
+    ops: ['gup'],
+    fields: ['faults'],
+    when: ({ op, model, kernel }, place) => model === '2' && kernel === '1' && forcedOntoAbsentHugePage(op, place),
+    masked: 'on huge pages, the second fault of a FORCE write to a huge page that is not there, in a read-only VMA',
+    reason:
+      'One fault allocates it and one breaks COW. For the 127 small pages after the first there is only the second: 129 faults in all, and the executor counts in units of 128.',
   },
 ];
 
