@@ -60,6 +60,12 @@ describe('a pin that meets itself', () => {
     }
   });
 
+  it('ends it where the pin waited and is woken', () => {
+    const waits = `${owner}uffd_reg B p0 WP; wp B p0; h=gup B p0 W PIN LONGTERM; read B p1; unwp B p0${last}`;
+    assert.deepEqual(judged('v6.18', 'pmd', waits, 11, { cell: mapped }), ['pin-meets-itself 1']);
+    assert.deepEqual(judged('v6.18', 'pmd', waits, 9, { cell: mapped }), ['mapcount']);
+  });
+
   it('excuses nothing before it, and nothing else in it', () => {
     const program = `${owner}h=gup B p0 W PIN LONGTERM${last}`;
     assert.deepEqual(judged('v6.18', 'pmd', program, 5, { cell: mapped }), ['mapcount']);
@@ -111,6 +117,10 @@ describe('5.10 on huge pages', () => {
       assert.deepEqual(see('v6.1', 'pmd', op), ['mapcount'], op);
     }
     assert.deepEqual(see('v5.10', 'pmd', 'read A p0'), ['mapcount']);
+    const asleep = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; write A p0; pageout A p0 madv; ';
+    const wakes = (op: string) => judged('v5.10', 'pmd', `${asleep}${op}; read A p0`, 8, { cell: mapped });
+    assert.deepEqual(wakes('uffd_close A'), ['batch-fills-midway 1']);
+    assert.deepEqual(wakes('unwp A p0'), ['mapcount']);
   });
 
   it('counts one fault of two where FORCE finds nothing', () => {

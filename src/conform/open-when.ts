@@ -13,41 +13,58 @@ function around(
   return [model.ops[op - 1]?.cells[mm]?.[page], model.ops[op]?.cells[mm]?.[page]];
 }
 
+/** A call and its page, before the op that it ends in and after. */
+interface Call {
+  readonly fields: OpFields;
+  readonly before: Cell;
+  readonly after: Cell;
+}
+
+/** Op `op` or the call whose transfer it ends, then those that it wakes; `wakes`: false leaves these out. */
+function callsOf(op: number, { words, model, ops }: Place, wakes = true): Call[] {
+  const put = new Vocabulary(ops).code('put');
+  const own = decodeOp(words[op]!).code === put ? op - 2 : op;
+  const woken = model.ops[op]!.outcomes.map((outcome) => outcome.op).filter((call) => wakes && call !== op);
+  return [own, ...woken].flatMap((call) => {
+    if (call < 1) return [];
+    const fields = decodeOp(words[call]!);
+    const cell = (at: number) => model.ops[at]?.cells[fields.mm]?.[fields.page];
+    const [before, after] = [cell(call === own ? own - 1 : op - 1), cell(op)];
+    return before && after ? [{ fields, before, after }] : [];
+  });
+}
+
 /**
  * Does a pin that is taken in op `op`, in the transfer that ends with it or in a call that it wakes, make a page its
  * own that lies in a huge page mapped by PTEs? Only wp_can_reuse_large_folio does that to a page which is there.
  */
 export function pinMeetsItself(op: number, place: Place): boolean {
-  const { words, ops, model, layout } = place;
-  if (layout !== 'pmd') return false;
-  const vocabulary = new Vocabulary(ops);
+  if (place.layout !== 'pmd') return false;
+  const vocabulary = new Vocabulary(place.ops);
   const [gup, pin] = [vocabulary.code('gup'), vocabulary.flag('gup', 'PIN')];
-  const woken = model.ops[op]!.outcomes.map((outcome) => outcome.op);
-  return [op, op - 2, ...woken].some((call) => {
-    if (call < 1) return false;
-    const fields = decodeOp(words[call]!);
+  return callsOf(op, place).some(({ fields, before, after }) => {
     if (fields.code !== gup || (fields.flags & pin) === 0) return false;
-    const [before] = around(place, call < op - 2 ? op : call, fields);
-    const [, after] = around(place, op, fields);
-    if (before?.kind !== 'present' || after?.kind !== 'present' || before.frame !== after.frame) return false;
+    if (before.kind !== 'present' || after.kind !== 'present' || before.frame !== after.frame) return false;
     const ownedNow = after.large === true && after.huge === false && after.raw?.exclusive === true;
     return ownedNow && before.raw?.exclusive !== true;
   });
 }
 
-/** Does op `op` write to a swapped page with uffd-wp, so that it is there without it and nobody has to wait? */
+/**
+ * Does op `op`, the transfer that ends with it or a call that it wakes, write to a swapped page with uffd-wp, so that
+ * it is there without it and nobody has to wait?
+ */
 export function batchFillsMidway(op: number, place: Place): boolean {
   if (place.layout !== 'pmd') return false;
   const vocabulary = new Vocabulary(place.ops);
-  const [write, gup, put] = ['write', 'gup', 'put'].map((name) => vocabulary.code(name));
+  const [write, gup, unwp] = ['write', 'gup', 'unwp'].map((name) => vocabulary.code(name));
   const W = vocabulary.flag('gup', 'W');
-  const isLast = decodeOp(place.words[op]!).code === put;
-  const call = isLast ? op - 2 : op;
-  if (call < 1) return false;
-  const fields = decodeOp(place.words[call]!);
-  if (fields.code !== write && (fields.code !== gup || (fields.flags & W) === 0)) return false;
-  const [before, after] = around(place, call, fields);
-  return before?.kind === 'swap' && before.uffdWp === true && after?.kind === 'present' && after.uffdWp === false;
+  // One that waits for unwp finds no bit left.
+  const wakes = decodeOp(place.words[op]!).code !== unwp;
+  return callsOf(op, place, wakes).some(({ fields, before, after }) => {
+    if (fields.code !== write && (fields.code !== gup || (fields.flags & W) === 0)) return false;
+    return before.kind === 'swap' && before.uffdWp === true && after.kind === 'present' && after.uffdWp === false;
+  });
 }
 
 /** Is op `op` a FORCE write that finds nothing and leaves a huge page? */
