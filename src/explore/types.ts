@@ -7,8 +7,10 @@ import type { Violation } from '../engine/types.js';
 export interface Subject {
   /** Bytes of a frontier entry of this depth. */
   entrySize(depth: number): number;
-  /** The entries of depth 0. */
+  /** The entries of depth 0; one if they have no bytes. */
   roots(): Uint8Array;
+  /** One fingerprint for each root. A subject without this never gives a root as a candidate. */
+  rootFingerprints?(): BigUint64Array;
   /** Entries that one call of `expand` takes at most. */
   readonly batch: number;
   /** Fingerprints that one call of `expand` gives at most. */
@@ -16,6 +18,7 @@ export interface Subject {
   /**
    * Expands `count` entries of this depth, packed in `entries`. Returns one non-zero 64-bit fingerprint for each successor
    * worth asking for (no self-loops, none that broke a promise, fewer duplicates); the view is valid until the next call.
+   * The high 32 bits choose the place in the visited set, so they are to be well mixed.
    */
   expand(entries: Uint8Array, count: number, depth: number): BigUint64Array;
   /**
@@ -23,6 +26,11 @@ export interface Subject {
    * depth + 1 of those (fewer, if a state turned out to break a promise); the view is valid until the next call.
    */
   collect(fresh: Uint8Array): Uint8Array;
+  /**
+   * Called once before a depth-first search: from then on `expand` leaves nothing out for having been a candidate of an earlier
+   * call, and gives the successors of one entry in the order of ops. Not needed by a subject that never does otherwise.
+   */
+  oneByOne?(): void;
   /** Since the subject was made. */
   counters(): SubjectCounters;
   /** Broken promises met since the last call. */
@@ -118,7 +126,7 @@ export interface ExploreResult {
   readonly states: number;
   /** Transitions out of expanded states; only those of whole levels. */
   readonly transitions: number;
-  /** All promises hold along every path of so many steps. */
+  /** All promises hold along every path of so many steps. `levels.length - 1` steps were looked at, whatever broke. */
   readonly depth: number;
   /** Shortest violations, by invariant first, at most 64 of one invariant, all of one length each. */
   readonly violations: readonly BrokenPath[];
@@ -128,6 +136,6 @@ export interface ExploreResult {
   /** Probability that two states shared a fingerprint; for bits: expected share of states omitted. */
   readonly omission: number;
   readonly seconds: number;
-  /** Most depth of the stack, for order depth. */
+  /** Most depth of the stack in steps, for order depth. `levels` is empty then, and counts are of what was visited, ended or not. */
   readonly deepest?: number;
 }
