@@ -1,0 +1,89 @@
+// From the broken paths of a search to findings: one for each invariant and cause, each provably shortest.
+import type { KnobVector } from '../engine/catalogue.js';
+import type { Engine } from '../engine/engine.js';
+import { canonical } from '../engine/optable.js';
+import type { KernelSpec } from '../engine/types.js';
+import { flipped } from '../findings/cures.js';
+import { type Diagnosis, diagnose } from '../findings/finding.js';
+import { breaks, Trial } from '../findings/trial.js';
+import { programId } from '../text/id.js';
+import { printProgram } from '../text/print.js';
+import type { BrokenPath } from './types.js';
+
+/** No shorter program of the searched scope breaks this promise. */
+export interface ShortestFinding {
+  /** Of the program on its kernel. */
+  readonly id: string;
+  readonly slug: string;
+  readonly invariant: number;
+  readonly program: string;
+  readonly length: number;
+  readonly diagnosis: Diagnosis;
+}
+
+/** Paths of one invariant that are looked at: those of its level may have different causes. */
+const MAX_PATHS = 64;
+
+export const LABEL = (length: number) => `shortest (exhaustive to length ${length})`;
+
+function invariantsOf(mask: number): number[] {
+  return Array.from({ length: 32 }, (_, id) => id).filter((id) => breaks(mask, id));
+}
+
+/** Does the best cure of `diagnosis` keep the promise in another program? */
+function cures(engine: Engine, vector: KnobVector, diagnosis: Diagnosis, words: Uint32Array): boolean {
+  const [best] = diagnosis.cures;
+  if (!best) return false;
+  return !breaks(new Trial(engine, flipped(vector, best.flips)).mask(words), diagnosis.violation.invariant);
+}
+
+function isSameCause(engine: Engine, vector: KnobVector, a: Diagnosis, b: Diagnosis): boolean {
+  if (a.cures.length === 0 && b.cures.length === 0) return a.cause.function === b.cause.function;
+  return cures(engine, vector, a, b.words) && cures(engine, vector, b, a.words);
+}
+
+/**
+ * Findings in the order of their length, one per invariant and cause. Throws Error for a path that does not break its
+ * promise when it is run: then search and engine disagree.
+ */
+export function shortestFindings(engine: Engine, spec: KernelSpec, paths: readonly BrokenPath[]): ShortestFinding[] {
+  const vector = engine.catalogue.vector(spec);
+  const found = new Map<number, Diagnosis[]>();
+  const looked = new Map<number, number>();
+  for (const { program, mask } of paths) {
+    for (const invariant of invariantsOf(mask)) {
+      const known = found.get(invariant) ?? [];
+      const tries = looked.get(invariant) ?? 0;
+      // A longer path adds nothing to what its own level had.
+      if (tries === MAX_PATHS || (known[0] && program.length > known[0].words.length)) continue;
+      looked.set(invariant, tries + 1);
+      const words = canonical(engine.catalogue.ops, program);
+      if (known.some((one) => cures(engine, vector, one, words) && isPlain(one))) continue;
+      const diagnosis = diagnose(engine, spec, words, invariant);
+      if (!diagnosis)
+        throw new Error(`a path of the search breaks nothing: ${printProgram(words, engine.catalogue.ops)}`);
+      if (known.some((one) => isSameCause(engine, vector, one, diagnosis))) continue;
+      found.set(invariant, [...known, diagnosis]);
+    }
+  }
+  return [...found.entries()]
+    .flatMap(([invariant, diagnoses]) => diagnoses.map((diagnosis) => toFinding(engine, invariant, diagnosis)))
+    .toSorted((a, b) => a.length - b.length || a.invariant - b.invariant);
+}
+
+/** One knob cures it, so whatever that knob cures too is the same flaw. */
+function isPlain({ cures: [best] }: Diagnosis): boolean {
+  return best !== undefined && best.flips.length === 1 && best.faithful;
+}
+
+function toFinding({ catalogue }: Engine, invariant: number, diagnosis: Diagnosis): ShortestFinding {
+  const { words, spec } = diagnosis;
+  return {
+    id: programId(words, spec, catalogue.ops),
+    slug: catalogue.invariant(invariant).slug,
+    invariant,
+    program: printProgram(words, catalogue.ops),
+    length: words.length,
+    diagnosis,
+  };
+}
