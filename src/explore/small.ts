@@ -57,6 +57,8 @@ export interface SmallExports {
   readonly BROKEN: WebAssembly.Global;
   configure(symmetry: number, mutants: number): void;
   expandPlain(count: number): number;
+  expandLanes(count: number): number;
+  sendDuplicates(): void;
   collect(count: number): number;
   brokenSteps(): number;
   apply(state: bigint, op: number): bigint;
@@ -107,7 +109,7 @@ export class SmallSubject implements Subject {
   constructor(spec: SmallSpec) {
     const wasm = loadSmall(spec.symmetry, spec.mutants);
     this.#wasm = wasm;
-    this.#expand = wasm.expandPlain;
+    this.#expand = spec.lanes ? wasm.expandLanes : wasm.expandPlain;
     this.#programs = new ShortestPrograms(wasm, OPS);
     this.#memory = wasm.memory.buffer;
     this.#at = {
@@ -124,11 +126,11 @@ export class SmallSubject implements Subject {
     return STATE_BYTES;
   }
 
+  /** The empty world; no step back to it is ever a candidate. */
   roots(): Uint8Array {
     return new Uint8Array(STATE_BYTES);
   }
 
-  /** A single entry gives all its successors but itself and the root in the order of ops: so a search can go depth-first. */
   expand(entries: Uint8Array, count: number, depth: number): BigUint64Array {
     if (count > this.batch) throw new RangeError(`${count} states, more than ${this.batch}`);
     new Uint8Array(this.#memory, this.#at.entries).set(entries.subarray(0, count * STATE_BYTES));
@@ -144,6 +146,10 @@ export class SmallSubject implements Subject {
     new Uint8Array(this.#memory, this.#at.fresh).set(fresh.subarray(0, this.#sent));
     const kept = this.#wasm.collect(this.#sent);
     return new Uint8Array(this.#memory, this.#at.candidates, kept * STATE_BYTES);
+  }
+
+  oneByOne(): void {
+    this.#wasm.sendDuplicates();
   }
 
   /** The small handler never runs out of frames. */
