@@ -5,16 +5,16 @@
 // judge can tell apart is left out. Of the reference memory's history (authors, lives, times) only the answers count that
 // it can still give. The encoding is exact; the 64-bit hash of it is not.
 import {
-  FOLIO_MMS, FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, MM_ALIVE, MM_HAS_PINNED, NR_FRAMES, NR_PMDS,
+  FOLIO_MMS, FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, MM_ALIVE, MM_HAS_PINNED, NR_FRAMES,
   NR_SLEEPERS, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, SLEEPER_SIZE, SLEEPERS, SWAP_CACHE, SWAP_COUNT,
   SWAP_VERSION, TLB, TLB_CPU_SIZE,
 } from '../mm/layout';
 import { PageCompound, page_flags, page_version } from '../mm/page';
 import { is_swap_pte, mm_at, pmd_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, swp_offset } from '../mm/pgtable';
 import { anon_vma, mm_uffd, vm_flags, vma_starts } from '../mm/vma';
-import { Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y } from '../ops/table';
+import { F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y } from '../ops/table';
 import {
-  DAX, descends, DIRTY, foreign, handle_life, handle_state, handle_time, handle_version, held, life, MAPPED, mask, own_since,
+  DAX, descends, DIRTY, foreign, H, handle_life, handle_state, handle_time, handle_version, held, life, MAPPED, mask, own_since,
   promised, REGISTERED, SHARED, TRACKING, uffd, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE,
 } from '../oracle/promises';
 import {
@@ -184,11 +184,7 @@ function handle_key(h: u32, order: usize): u32 {
   const f: u32 = load<u8>(handle, 3);
   const named: u32 = f >= NR_FRAMES ? f & 31 : load<u8>(FRAME_NAME + (f as usize)) & 31;
   return holder(h) | (place_of(load<u8>(handle, 2), order) << 2) | ((load<u16>(handle, 4) as u32) << 5) |
-    (handle_state(h) << 14) | (named << 19) | (seen_before(handle_version(h)) << 24);
-}
-// @ts-ignore: decorator
-@inline function seen_before(v: u32): u32 {
-  return v == 0 || v == WILD ? v & 1 : (load<u8>(VERSION_NAME + (v as usize)) as u32) << 1;
+    (handle_state(h) << 14) | (named << 19) | (after_detach(h, f) << 24);
 }
 /** Place of the process that took the handle, if it still lives. */
 // @ts-ignore: decorator
@@ -222,6 +218,17 @@ function order_handles(order: usize): u32 {
   }
   return n;
 }
+/**
+ * Once its owner has let go of the page, a strict pin is judged by what it saw at the grant or what its owner wrote since.
+ * The page stays the same, so one answer for what is there now says it all: 0 = fine, else whose it is.
+ */
+// @ts-ignore: decorator
+@inline function after_detach(h: u32, f: u32): u32 {
+  if ((handle_state(h) & (H.PIN | H.STRICT | H.UNJUDGED)) != (H.PIN | H.STRICT)) return 0;
+  const v = page_version(f);
+  if (v == handle_version(h) || own_since(v, handle_life(h), load<u8>(handle_at(h), 2), handle_time(h))) return 0;
+  return foreign(v, handle_life(h)) ? 2 : 1;
+}
 function encode_handles(order: usize): u32 {
   store<u32>(HANDLE_PLACE, 0xffffffff);
   const n = held() != 0 ? order_handles(order) : 0;
@@ -232,7 +239,7 @@ function encode_handles(order: usize): u32 {
     const f: u32 = load<u8>(handle, 3);
     put(holder(h) | (place_of(load<u8>(handle, 2), order) << 2) | (frame(f) << 5) | ((load<u16>(handle, 4) as u32) << 10) |
       (handle_state(h) << 19));
-    put(version(handle_version(h)) | ((symmetry == Symmetry.NONE ? h : 0) << 8));
+    put(after_detach(h, f) | ((symmetry == Symmetry.NONE ? h : 0) << 2));
   }
   return n;
 }
@@ -317,7 +324,10 @@ function encode_lost(): void {
   put((sum >> 32) as u32);
 }
 
-/** What the reference memory can still answer about who wrote what, who comes from whom and who holds what. */
+/**
+ * What the reference memory can still answer: whose a value is (a lost value and a leaked one break different promises),
+ * and what a write through a GET of pages shared by fork makes uncertain. Times and dead lives are no more than that.
+ */
 function encode_answers(nrHeld: u32, living: u32): void {
   for (let i: u32 = 0; i < versions; i++) {
     const v: u32 = load<u8>(VERSION_QUEUE + (i as usize));
@@ -325,28 +335,31 @@ function encode_answers(nrHeld: u32, living: u32): void {
     for (let k: u32 = 0; k < living; k++) {
       if (foreign(v, life(load<u8>(MM_ORDER + (k as usize))))) bits |= 2 << k;
     }
-    for (let k: u32 = 0; k < nrHeld; k++) {
-      const h: u32 = load<u8>(HANDLE_ORDER + (k as usize));
-      if (foreign(v, handle_life(h))) bits |= 0x10 << k;
-      if (own_since(v, handle_life(h), load<u8>(handle_at(h), 2), handle_time(h))) bits |= 0x100 << k;
-    }
     put(bits);
   }
   for (let k: u32 = 0; k < nrHeld; k++) {
     const h: u32 = load<u8>(HANDLE_ORDER + (k as usize));
-    let bits: u32 = 0;
-    for (let i: u32 = 0; i < living; i++) {
-      const who = life(load<u8>(MM_ORDER + (i as usize)));
-      if (who == handle_life(h)) bits |= 1 << i;
-      if (descends(who, handle_life(h), handle_time(h))) bits |= 0x10 << i;
-    }
-    for (let i: u32 = 0; i < nrHeld; i++) {
-      const who = handle_life(load<u8>(HANDLE_ORDER + (i as usize)));
-      if (who == handle_life(h)) bits |= 0x100 << i;
-      if (descends(who, handle_life(h), handle_time(h))) bits |= 0x1000 << i;
-    }
-    put(bits);
+    if (is_get_for_write(h)) put(descendants(h, nrHeld, living));
   }
+}
+// @ts-ignore: decorator
+@inline function is_get_for_write(h: u32): bool {
+  return ((load<u16>(handle_at(h), 4) as u32) & (F_GUP_WRITE | F_GUP_PIN)) == F_GUP_WRITE;
+}
+/** Who came from the handle's owner since the grant, and who is the owner. */
+function descendants(h: u32, nrHeld: u32, living: u32): u32 {
+  const owner = handle_life(h);
+  const since = handle_time(h);
+  let bits: u32 = 0;
+  for (let i: u32 = 0; i < living; i++) {
+    if (descends(life(load<u8>(MM_ORDER + (i as usize))), owner, since)) bits |= 1 << i;
+  }
+  for (let i: u32 = 0; i < nrHeld; i++) {
+    const who = handle_life(load<u8>(HANDLE_ORDER + (i as usize)));
+    if (who == owner) bits |= 0x10 << i;
+    if (descends(who, owner, since)) bits |= 0x100 << i;
+  }
+  return bits;
 }
 
 // ---- the whole
@@ -380,11 +393,11 @@ function hash_ordered(living: u32, order: usize): u64 {
 /** What a process looks like before anything has a name. */
 function looks(mm: u32, order: usize): u64 {
   let h: u64 = (load<u8>(mm_at(mm), MM_HAS_PINNED) as u64) | ((mm_uffd(mm) as u64) << 1) | ((uffd(mm) as u64) << 4);
-  for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) h = h * 5 + nameless(pmd_at(mm, pmd));
   for (let k: u32 = 0; k < nrPages; k++) {
     const page: u32 = load<u8>(order + (k as usize));
-    const e = pmd_trans_huge(pmd_at(mm, page >> 2)) ? 0 : nameless(pte_at(mm, page));
-    h = stir(h ^ (e | ((vm_flags(mm, page) as u64) << 16) | ((promises_at(mm, page) as u64) << 32)));
+    const pmd = pmd_at(mm, page >> 2);
+    const e = pmd_trans_huge(pmd) ? 0 : nameless(pte_at(mm, page));
+    h = stir(h ^ (e | ((vm_flags(mm, page) as u64) << 16) | ((promises_at(mm, page) as u64) << 32) | (nameless(pmd) << 48)));
   }
   return h;
 }

@@ -243,6 +243,29 @@ function expand_one(entry: u32, depth: u32): void {
     restore(depth);
   }
 }
+/**
+ * What can come next in the state of the entry of `depth` steps at search_in(), whatever things are called: a digest of the
+ * results, broken promises and fingerprints of all steps. Leaves the world in that state. For checking the fingerprint:
+ * states that have the same one must have the same digest.
+ */
+export function search_digest(depth: u32): u64 {
+  follow(entriesIn, depth);
+  const index = length_at(depth);
+  let sum: u64 = 0;
+  for (let step: u32 = 0; step < steps; step++) {
+    const words = write_step(step, index);
+    take_step(index, words);
+    const result: u64 = load<u32>(OP_RESULT);
+    if (!violated()) judge_world(index + words);
+    if (result != R.SKIP || words == 2) {
+      const what = violated() ? (load<u32>(VIOLATION) as u64) : fingerprint();
+      sum += (rotl<u64>(what, 17) ^ result) * 0x9e3779b97f4a7c15;
+    }
+    clearViolations();
+    restore(depth);
+  }
+  return sum;
+}
 /** Writes the entries of the candidates that are fresh at search_out(); returns how many. */
 export function search_collect(): u32 {
   let to = entriesOut;

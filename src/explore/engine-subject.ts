@@ -20,6 +20,7 @@ interface SearchExports extends EngineModule {
   search_expand(count: number, depth: number): number;
   search_collect(): number;
   search_fingerprint(): bigint;
+  search_digest(depth: number): bigint;
   search_transitions(): bigint;
   search_given(): bigint;
   search_exhausted(): bigint;
@@ -143,9 +144,16 @@ export class EngineSubject implements Subject {
     });
   }
 
-  /** Fingerprint of the state in which the engine is. */
-  fingerprint(): bigint {
-    return BigInt.asUintN(64, this.#module.search_fingerprint());
+  /**
+   * Fingerprint of the state at the end of a path (steps by number), and a digest of all that can come next: equal
+   * fingerprints without equal digests mean that the fingerprint forgets something.
+   */
+  inspect(path: Uint16Array): { readonly fingerprint: bigint; readonly digest: bigint } {
+    this.#bytes(this.#module.search_in(), path.byteLength).set(
+      new Uint8Array(path.buffer, path.byteOffset, path.byteLength),
+    );
+    const digest = trapped(() => this.#module.search_digest(path.length));
+    return { fingerprint: BigInt.asUintN(64, this.#module.search_fingerprint()), digest };
   }
 
   #bytes(at: number, length: number): Uint8Array {
