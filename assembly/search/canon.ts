@@ -9,7 +9,7 @@ import {
   NR_SLEEPERS, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, SLEEPER_SIZE, SLEEPERS, SWAP_CACHE, SWAP_COUNT,
   SWAP_VERSION, TLB, TLB_CPU_SIZE,
 } from '../mm/layout';
-import { PageCompound, page_flags, page_version } from '../mm/page';
+import { PageCompound, page_flags, page_version, PG_DIRTY } from '../mm/page';
 import { is_swap_pte, mm_at, pmd_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, swp_offset } from '../mm/pgtable';
 import { anon_vma, mm_uffd, vm_flags, vma_starts } from '../mm/vma';
 import { F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y } from '../ops/table';
@@ -300,8 +300,10 @@ function encode_frame(f: u32): void {
 function encode_slot(s: u32): void {
   const at = s as usize;
   const cache: u32 = load<u8>(SWAP_CACHE + at);
+  // A dirty page is written out again before the slot can be read.
+  const stale = cache != 0 && (page_flags(cache - 1) & PG_DIRTY) != 0;
   put((load<u8>(SWAP_COUNT + at) as u32) | ((cache ? frame(cache - 1) + 1 : 0) << 8) |
-    (version(load<u8>(SWAP_VERSION + at)) << 16) | ((load<u8>(SLOT_NAME + at) as u32) << 24));
+    ((stale ? 0 : version(load<u8>(SWAP_VERSION + at))) << 16) | ((load<u8>(SLOT_NAME + at) as u32) << 24));
 }
 /** Everything that was named, and what it names in turn. */
 function encode_named(): void {
