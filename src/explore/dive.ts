@@ -53,7 +53,6 @@ class Diver {
   readonly #budget: number;
   readonly #task: DiveTask;
   readonly #stack: Stack;
-  #absent = new Uint8Array(0);
   #stackBytes = 0;
   #toldStates = 0;
   #toldTransitions = 0;
@@ -127,24 +126,21 @@ class Diver {
     const prints = subject.expand(entry, 1, depth);
     const n = prints.length;
     if (n === 0) return;
-    // A copy: asking the subject for more may be asking the visited set for more.
-    if (this.#absent.length < n) this.#absent = new Uint8Array(2 * n);
-    const absent = this.#absent.subarray(0, n);
-    absent.set(this.#visited.missing(prints).subarray(0, n));
-    const words = new Uint32Array(2 * n);
-    words.set(new Uint32Array(prints.buffer, prints.byteOffset, 2 * n));
-    let count = 0;
-    for (let i = 0; i < n; i++) {
-      if (absent[i] === 0) continue;
-      words[2 * count] = words[2 * i]!;
-      words[2 * count + 1] = words[2 * i + 1]!;
-      count++;
-    }
-    if (count === 0) return;
+    const absent = this.#visited.missing(prints);
     const size = subject.entrySize(depth + 1);
-    const entries = subject.collect(absent);
-    if (entries.length === count * size) this.#stack.push(words.subarray(0, 2 * count), entries);
-    else this.#expandOneByOne(entry.slice(), depth, absent.slice());
+    let count = 0;
+    for (let i = 0; i < n; i++) count += absent[i]!;
+    if (count === 0) return;
+    // Before the entries are collected: they may lie in the place of the fingerprints.
+    const stack = this.#stack;
+    stack.push(new Uint32Array(prints.buffer, prints.byteOffset, 2 * n), absent);
+    const entries = subject.collect(absent.subarray(0, n));
+    if (entries.length === count * size) {
+      stack.pushEntries(entries);
+      return;
+    }
+    stack.drop();
+    this.#expandOneByOne(entry.slice(), depth, absent.slice(0, n));
   }
 
   /** As some of the successors broke a promise and gave no entry, they are asked for one at a time to know which. */
@@ -173,7 +169,7 @@ class Diver {
     this.repeated.exhausted += after.exhausted - before.exhausted;
     const packed = new Uint8Array(size * entries.length);
     for (const [i, bytes] of entries.entries()) packed.set(bytes, i * size);
-    if (entries.length > 0) this.#stack.push(Uint32Array.from(words), packed);
+    if (entries.length > 0) this.#push(Uint32Array.from(words), packed);
   }
 
   /** Tells how far it is, and shares out work if it is asked for. False if the search is to stop. */
@@ -244,6 +240,11 @@ class Diver {
     const size = this.#subject.entrySize(depth);
     const prints = new Uint32Array(this.#offer.slice(0, 8 * count).buffer);
     this.#stack.begin(depth);
-    this.#stack.push(prints, this.#offer.slice(8 * count, (8 + size) * count));
+    this.#push(prints, this.#offer.slice(8 * count, (8 + size) * count));
+  }
+
+  #push(prints: Uint32Array, entries: Uint8Array): void {
+    this.#stack.push(prints, new Uint8Array(prints.length / 2).fill(1));
+    this.#stack.pushEntries(entries);
   }
 }

@@ -43,17 +43,38 @@ export class Stack {
     this.#base = depth;
   }
 
-  /** `prints` and `entries` belong together, one by one. */
-  push(prints: Uint32Array, entries: Uint8Array): void {
-    this.#room(prints.length, entries.length);
+  /** A new frame: of `prints` (low and high half of each) those that are `chosen`. Their entries are to be pushed next. */
+  push(prints: Uint32Array, chosen: Uint8Array): void {
+    if (this.#printsEnd + prints.length > this.#prints.length) this.#prints = longer(this.#prints, prints.length);
     const frame = 3 * this.#height++;
-    this.#frames[frame] = this.#printsEnd;
-    this.#frames[frame + 1] = this.#printsEnd;
-    this.#frames[frame + 2] = this.#entriesEnd;
-    this.#prints.set(prints, this.#printsEnd);
+    if (frame + 3 > this.#frames.length) this.#frames = longer(this.#frames, 3);
+    const frames = this.#frames;
+    let end = this.#printsEnd;
+    frames[frame] = end;
+    frames[frame + 1] = end;
+    frames[frame + 2] = this.#entriesEnd;
+    const to = this.#prints;
+    for (let i = 0; 2 * i < prints.length; i++) {
+      if (chosen[i] === 0) continue;
+      to[end++] = prints[2 * i]!;
+      to[end++] = prints[2 * i + 1]!;
+    }
+    this.#printsEnd = end;
+  }
+
+  /** The entries of the frame on top, packed. */
+  pushEntries(entries: Uint8Array): void {
+    const end = this.#entriesEnd + entries.length;
+    if (end > this.#entries.length) this.#entries = longer(this.#entries, entries.length);
     this.#entries.set(entries, this.#entriesEnd);
-    this.#printsEnd += prints.length;
-    this.#entriesEnd += entries.length;
+    this.#entriesEnd = end;
+  }
+
+  /** Takes the frame on top away. */
+  drop(): void {
+    const frame = 3 * --this.#height;
+    this.#printsEnd = this.#frames[frame]!;
+    this.#entriesEnd = this.#frames[frame + 2]!;
   }
 
   /** Goes to the next successor of the frame on top: `low`, `high` and `entry` tell it. False, and the frame is gone, if none is left. */
@@ -61,9 +82,7 @@ export class Stack {
     const frame = 3 * (this.#height - 1);
     const at = this.#frames[frame + 1]!;
     if (at === this.#printsEnd) {
-      this.#printsEnd = this.#frames[frame]!;
-      this.#entriesEnd = this.#frames[frame + 2]!;
-      this.#height--;
+      this.drop();
       return false;
     }
     this.#frames[frame + 1] = at + 2;
@@ -100,22 +119,11 @@ export class Stack {
     }
     return undefined;
   }
+}
 
-  #room(prints: number, entries: number): void {
-    if (this.#printsEnd + prints > this.#prints.length) {
-      const larger = new Uint32Array(2 * (this.#printsEnd + prints));
-      larger.set(this.#prints.subarray(0, this.#printsEnd));
-      this.#prints = larger;
-    }
-    if (this.#entriesEnd + entries > this.#entries.length) {
-      const larger = new Uint8Array(2 * (this.#entriesEnd + entries));
-      larger.set(this.#entries.subarray(0, this.#entriesEnd));
-      this.#entries = larger;
-    }
-    if (3 * this.#height + 3 > this.#frames.length) {
-      const larger = new Float64Array(2 * this.#frames.length);
-      larger.set(this.#frames);
-      this.#frames = larger;
-    }
-  }
+/** A copy with room for so many more, and as many again. */
+function longer<T extends Uint8Array | Uint32Array | Float64Array>(array: T, more: number): T {
+  const larger = new (array.constructor as new (length: number) => T)(2 * (array.length + more));
+  larger.set(array);
+  return larger;
 }
