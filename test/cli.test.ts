@@ -38,6 +38,7 @@ describe('every command', () => {
       'fuzz',
       'replay',
       'minimize',
+      'check',
       'kernels',
       'ops',
       'invariants',

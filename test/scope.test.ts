@@ -159,13 +159,14 @@ describe('the operations of a scope', () => {
     assert.ok(!has('mms=1', /fork|exit/));
     assert.ok(!has('pins=0', /gup|put|hwrite/));
     assert.ok(!has('gup=R.GET', /hwrite/));
+    assert.ok(has('gup=W.PIN', /hwrite/));
     assert.ok(!has('uffd=wp', /EVENT_FORK|uffd_close|wake/));
     assert.ok(has('uffd=all', /uffd_close B/));
     assert.ok(!has('swap=0', /pageout|swapoff/));
     assert.ok(!has('zap=0', /munmap|dontneed/));
     assert.ok(!has('cpus=1', /A\.2/));
     assert.ok(has('dax=1', /mmap B p0\.\.p7 dax/));
-    assert.equal(operations(DEFAULT_SCOPE).length, 31);
+    assert.equal(operations(DEFAULT_SCOPE).length, 26);
   });
 
   it('every flavour of GUP is one that the table knows', () => {

@@ -5,6 +5,7 @@ import { EngineTrap } from '../engine/trap.js';
 import { UsageError } from '../errors.js';
 import { benchCommand } from './bench.js';
 import { invariantsCommand, kernelsCommand, opsCommand } from './catalogue.js';
+import { checkCommand } from './check.js';
 import { conformCommand } from './conform.js';
 import { fuzzCommand } from './fuzz.js';
 import { complain, EXIT } from './output.js';
@@ -37,6 +38,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     fuzzCommand(),
     replayCommand(),
     minimizeCommand(),
+    checkCommand(),
     kernelsCommand(),
     opsCommand(),
     invariantsCommand(),

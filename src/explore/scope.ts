@@ -34,7 +34,10 @@ export interface Scope {
 /** wp: register, protect, un-protect. all: also the features, unregister, close and wake. */
 export type Uffd = 'none' | 'wp' | 'all';
 
-/** Flavours of a GUP call by the name of their set; the flags as the op table writes them, "." between. */
+/**
+ * Flavours of a GUP call by the name of their set; the flags as the op table writes them, "." between. Common ones are those of
+ * most programs of the bug corpus.
+ */
 export const GUP_SETS: Readonly<Record<string, readonly string[]>> = {
   none: [],
   common: ['R.GET', 'R.PIN', 'W.PIN'],
@@ -52,7 +55,7 @@ export const DEFAULT_SCOPE: Scope = {
   pages: 1,
   pmds: 0,
   pins: 1,
-  gup: ['common'],
+  gup: ['R.GET'],
   uffd: 'wp',
   swap: true,
   zap: true,

@@ -1,0 +1,163 @@
+// breakcow check: every program of a scope, shortest first.
+import { Command, Option } from 'commander';
+import { type Engine, loadEngine } from '../engine/engine.js';
+import { UsageError } from '../errors.js';
+import { type CheckResult, checkKernel } from '../explore/check.js';
+import { DEFAULT_SCOPE, printScope, scopeHelp } from '../explore/scope.js';
+import { LABEL } from '../explore/shortest.js';
+import { boundText, diameterOf, exhaustedText, omissionText, outcomeOf, verdictText } from '../explore/verdict.js';
+import { diagnosisJson, specJson } from '../report/json.js';
+import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
+import { reportText } from '../report/text.js';
+import { checkSmall, mutantsHelp } from './check-small.js';
+import { type KernelOptions, kernelSpec, parseCount, withJson, withKernel } from './options.js';
+import { bold, EXIT, green, print, printJson, red } from './output.js';
+import { statusLine } from './progress.js';
+import { onInterrupt, paceText, type SearchFlags, searchOf, untilMask, withSearch } from './search-options.js';
+
+interface Options extends KernelOptions, SearchFlags {
+  readonly bits?: number;
+  readonly until?: string;
+  readonly subject: 'engine' | 'small';
+  readonly mutant?: readonly string[];
+  readonly json?: boolean;
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}
+
+export function checkCommand(): Command {
+  const command = new Command('check')
+    .summary('try every program of a scope, shortest first')
+    .description(
+      'Visit every state that a kernel can reach within a scope, breadth first: a promise that breaks is shown by a shortest program, and silence is a proof within the stated bound. A state in which a promise is broken is not searched further. The search goes on until every state is visited; --until, --depth, --time and --memory end it with a whole level. Ctrl-C prints what is proven so far.',
+    );
+  return withJson(withSearch(withKernel(command), 'see below'))
+    .addOption(
+      new Option(
+        '--bits <log2>',
+        'bit-state mode: a filter of 2^LOG2 bits instead of a set, for scopes that exceed memory; states may be left out',
+      ).argParser(parseCount('bits')),
+    )
+    .option('--until <slugs>', 'end with the level in which one of these promises breaks: any, cow-leak, ...')
+    .addOption(
+      new Option('--subject <name>', 'what is searched: a kernel of the engine, or the small handler of the benches')
+        .choices(['engine', 'small'])
+        .default('engine'),
+    )
+    .option('--mutant <name>', 'a deviation of the small handler; may be repeated', collect)
+    .addHelpText(
+      'after',
+      `
+Keys of --scope with their defaults:
+${scopeHelp()}
+
+Examples:
+  breakcow check --kernel repaired
+  breakcow check --kernel v5.7 --until cow-leak
+  breakcow check --kernel v5.12 --scope gup=common,uffd=none
+  breakcow check --kernel seed --scope pmds=1,swap=0 --depth 8
+  breakcow check --kernel v6.18 --scope pages=2,uffd=all --time 10m --json
+  breakcow check --subject small --mutant reuse-ignores-maps
+
+Mutants of the small handler:
+${mutantsHelp()}
+
+Exit codes: 0 no promise broken, 1 a promise was broken, 2 usage error,
+3 internal error.`,
+    )
+    .action(check);
+}
+
+/** What is of one subject alone. Throws UsageError. */
+function refuseMixture({ subject, mutant = [], until, kernel, with: plus, without, scope }: Options): void {
+  if (subject === 'engine') {
+    if (mutant.length > 0) throw new UsageError('--mutant is one of the small handler: --subject small');
+    return;
+  }
+  if ([kernel, plus, without, scope].some((option) => option !== undefined))
+    throw new UsageError('the small handler has neither kernels nor a scope: --mutant is what changes it');
+  if (until !== undefined && until !== 'any') throw new UsageError('--until: the small handler knows "any" alone');
+}
+
+async function check(options: Options): Promise<void> {
+  const { subject, mutant = [], symmetry, json = false, bits } = options;
+  refuseMixture(options);
+  const engine = loadEngine();
+  const abort = new AbortController();
+  const forget = onInterrupt(abort);
+  const search = searchOf(options, { until: untilMask(options.until, engine.catalogue), signal: abort.signal, bits });
+  try {
+    if (subject === 'small') {
+      await checkSmall({ mutants: mutant, symmetry, json }, search);
+      return;
+    }
+    const spec = kernelSpec(options);
+    const result = await checkKernel(engine, spec, options.scope ?? DEFAULT_SCOPE, { ...search, symmetry });
+    statusLine('');
+    if (json) printJson(checkJson(engine, result, bits));
+    else print(checkText(engine, result, bits));
+    if (result.findings.length > 0) process.exitCode = EXIT.BROKEN;
+  } finally {
+    statusLine('');
+    forget();
+  }
+}
+
+function checkText(engine: Engine, { bound, result, findings }: CheckResult, bits: number | undefined): string {
+  const { catalogue } = engine;
+  const rule = '-'.repeat(COLUMNS);
+  const reports = findings.flatMap(({ length, diagnosis }) => [
+    rule,
+    `${bold(LABEL(length))}:`,
+    reportText(engine, diagnosis),
+    '',
+  ]);
+  const promises = new Set(findings.map(({ invariant }) => invariant)).size;
+  const paint = outcomeOf(result) === 'broken' ? red : green;
+  const notes = [
+    omissionText(result, bits === undefined ? 'exact' : 'bits'),
+    exhaustedText(catalogue, result),
+    paceText(result),
+  ].filter((text) => text !== '');
+  return [
+    ...reports,
+    ...(reports.length > 0 ? [rule] : []),
+    ...wrap(`Bound: ${boundText(catalogue, bound)}.`),
+    ...notes.flatMap((text) => wrap(text)),
+    '',
+    paint(wrap(`${verdictText(result, promises)}.`).join('\n')),
+    ...findings.flatMap(({ slug, length, program }) => [
+      '',
+      `${bold(slug)}, ${LABEL(length)}`,
+      ...wrapProgram(program.split('; '), '  '),
+    ]),
+  ].join('\n');
+}
+
+function checkJson(engine: Engine, { bound, result, findings }: CheckResult, bits: number | undefined) {
+  const { violations, ...rest } = result;
+  const promises = new Set(findings.map(({ invariant }) => invariant)).size;
+  return {
+    ...specJson(bound.spec),
+    scope: bound.scope,
+    scopeText: printScope(bound.scope),
+    operations: bound.operations,
+    symmetry: bound.symmetry,
+    visited: bits === undefined ? 'exact' : 'bits',
+    bound: boundText(engine.catalogue, bound),
+    outcome: outcomeOf(result),
+    verdict: verdictText(result, promises),
+    ...rest,
+    diameter: result.ended === 'closed' ? diameterOf(result) : null,
+    brokenPaths: violations.length,
+    findings: findings.map(({ id, program, length, diagnosis }) => ({
+      id,
+      program,
+      length,
+      label: LABEL(length),
+      ...diagnosisJson(engine, diagnosis),
+    })),
+  };
+}
