@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { loadEngine } from '../src/engine/engine.js';
 import type { KernelSpec } from '../src/engine/types.js';
+import { alphabet } from '../src/explore/alphabet.js';
 import { drawPrograms, measureCosts } from '../src/explore/costs.js';
+import { makeSubject } from '../src/explore/make.js';
 import { parseScope } from '../src/explore/scope.js';
 import { shortestFindings } from '../src/explore/shortest.js';
 import type { BrokenPath, ExploreResult } from '../src/explore/types.js';
@@ -156,5 +158,26 @@ describe('costs', () => {
     assert.ok(programs.every(({ length }) => length > 0 && length <= 32));
     const vector = catalogue.kernel('v5.9').vector;
     assert.deepEqual(measureCosts(engine, vector, programs), measureCosts(engine, vector, programs));
+  });
+});
+
+describe('a search that breaks much', () => {
+  it('forgets no promise for another one', () => {
+    const { alphabet: words, ...rest } = alphabet(catalogue, parseScope('gup=none'));
+    const vector = catalogue.kernel('v5.7').vector;
+    const spec = { kind: 'engine', vector, alphabet: words, symmetry: 'none', ...rest } as const;
+    const subject = makeSubject(spec);
+    const entry = (text: string) => Uint16Array.from(parseProgram(text, catalogue.ops), (word) => words.indexOf(word));
+    // fork breaks wp-stray; so often that there would be no room for the wp-lost of swapoff.
+    const often = entry('mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; read A p0');
+    const once = entry('mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; pageout A p0');
+    const entries = Uint16Array.from([...Array.from({ length: 1500 }, () => [...often]), [...once]].flat());
+    subject.expand(new Uint8Array(entries.buffer), 1501, 5);
+    const masks = new Set(subject.takeViolations().map(({ mask }) => mask));
+    const bit = (slug: string) => 1 << catalogue.invariants.find((invariant) => invariant.slug === slug)!.id;
+    assert.deepEqual(
+      [...masks].sort((a, b) => a - b),
+      [bit('wp-lost'), bit('wp-stray')],
+    );
   });
 });

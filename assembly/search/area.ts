@@ -33,6 +33,13 @@ export const SAVED_SIZE: usize = 0x800;
 /** Op words before each step of that path, one byte each. */
 export const SAVED_LENGTH: usize = SAVED + SAVED_SIZE * ((MAX_OPS + 1) as usize);
 
+/** Records of each promise since the last question, one byte each. */
+export const BROKEN_COUNTS: usize = SAVED_LENGTH + 0x100;
+
+/** Knob vectors: of the kernel searched, and of the one that it is held against. */
+export const OWN_KNOBS: usize = SAVED_LENGTH + 0x120;
+export const OTHER_KNOBS: usize = SAVED_LENGTH + 0x138;
+
 /** Fingerprints given out lately, direct-mapped, u64. */
 export const RECENT: usize = FUZZ_AREA + 0x30000;
 export const RECENT_LOG2: u32 = 15;

@@ -1,15 +1,16 @@
 // The fault handler as a transition system: a state is the program that leads to it. For each state of a batch, every step
 // of the alphabet is tried; what comes out new by its fingerprint is the next level.
+import { configure } from '../kernel/knobs';
 import {
-  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, MAX_OPS, NR_FRAMES, OP_RESULT, PROGRAM, REFERENCE, RESULTS, VIOLATION, VMF, WORLD,
+  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, KVEC, MAX_OPS, NR_FRAMES, OP_RESULT, PROGRAM, REFERENCE, RESULTS, VIOLATION, VMF, WORLD,
 } from '../mm/layout';
 import { exec_step, op_valid, world_reset } from '../ops/exec';
 import { OP_PAIR, R } from '../ops/table';
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { clearViolations, violated } from '../oracle/report';
 import {
-  ALPHABET, BROKEN, BROKEN_SIZE, MAX_BROKEN, MAX_PAGE_ORDERS, MAX_WORDS, PAGE_ORDERS, RECENT, RECENT_LOG2, SAVED,
-  SAVED_LENGTH, SAVED_SIZE,
+  ALPHABET, BROKEN, BROKEN_COUNTS, BROKEN_SIZE, MAX_BROKEN, MAX_PAGE_ORDERS, MAX_WORDS, OTHER_KNOBS, OWN_KNOBS,
+  PAGE_ORDERS, RECENT, RECENT_LOG2, SAVED, SAVED_LENGTH, SAVED_SIZE,
 } from './area';
 import { canon_begin, fingerprint } from './canon';
 
@@ -41,6 +42,8 @@ let broken: u32 = 0;
 let transitions: u64 = 0;
 let given: u64 = 0;
 let exhausted: u64 = 0;
+/** Is there a kernel to hold broken paths against? */
+let against: bool = false;
 
 export function search_alphabet(): usize {
   return ALPHABET;
@@ -70,6 +73,8 @@ export function search_begin(symmetry: u32, mms: u32, pages: u32, orders: u32, n
   const pages64 = ((need + 0xffff) >> 16) as i32;
   if (pages64 > memory.size() && memory.grow(pages64 - memory.size()) < 0) return 0;
   memory.fill(RECENT, 0, 8 << RECENT_LOG2);
+  memory.copy(OWN_KNOBS, KVEC, 24);
+  against = false;
   transitions = given = exhausted = 0;
   broken = candidates = 0;
   world_reset();
@@ -78,6 +83,14 @@ export function search_begin(symmetry: u32, mms: u32, pages: u32, orders: u32, n
   save(0, 0);
   savedSteps = 0;
   return batch;
+}
+/**
+ * From now on a broken promise is noted only if the same program does not break it on the kernel of KVEC; the search goes on with
+ * the kernel that is configured now. After search_begin.
+ */
+export function search_against(): void {
+  memory.copy(OTHER_KNOBS, KVEC, 24);
+  against = true;
 }
 export function search_in(): usize {
   return entriesIn;
@@ -105,6 +118,7 @@ export function search_exhausted(): u64 {
 export function search_broken(): u32 {
   const n = broken;
   broken = 0;
+  memory.fill(BROKEN_COUNTS, 0, 32);
   return n;
 }
 export function search_broken_at(): usize {
@@ -178,8 +192,45 @@ const pathAt: usize = SAVED_LENGTH + 0x80;
   store<u64>(at, print);
   return false;
 }
+/** What breaks often leaves room for what breaks for the first time: so many records of each promise, and no more. */
+function has_room(mask: u32): bool {
+  let room = false;
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const at = BROKEN_COUNTS + (ctz(rest) as usize);
+    const noted: u32 = load<u8>(at);
+    if (noted == MAX_BROKEN / 32) continue;
+    store<u8>(at, noted + 1);
+    room = true;
+  }
+  return room;
+}
+function use_knobs(from: usize): void {
+  memory.copy(KVEC, from, 24);
+  configure();
+}
+/** Promises that the path breaks on the other kernel. Leaves the world as it may be: the caller restores it. */
+function broken_there(length: u32): u32 {
+  const first = load<u64>(VIOLATION);
+  const record = load<u64>(VIOLATION, 8);
+  use_knobs(OTHER_KNOBS);
+  world_reset();
+  judge_reset();
+  clearViolations();
+  for (let i: u32 = 0; i < length && !violated(); ) {
+    const words = exec_step(i, length);
+    judge_step(i);
+    i += words;
+  }
+  if (!violated()) judge_world(length);
+  const mask = load<u32>(VIOLATION);
+  use_knobs(OWN_KNOBS);
+  store<u64>(VIOLATION, first);
+  store<u64>(VIOLATION, record, 8);
+  return mask;
+}
 function note_broken(length: u32): void {
-  if (broken < MAX_BROKEN) {
+  if (against) store<u32>(VIOLATION, load<u32>(VIOLATION) & ~broken_there(length));
+  if (violated() && broken < MAX_BROKEN && has_room(load<u32>(VIOLATION))) {
     const at = BROKEN + (broken as usize) * BROKEN_SIZE;
     store<u32>(at, load<u32>(VIOLATION));
     store<u32>(at, length, 4);

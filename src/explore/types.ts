@@ -64,6 +64,8 @@ export type SubjectSpec =
   | {
       readonly kind: 'engine';
       readonly vector: KnobVector;
+      /** A broken promise is not reported where the same program breaks it on this kernel too. */
+      readonly against?: KnobVector;
       /** Op words that may be next in any state; pairs as two words, see `pairs`. */
       readonly alphabet: Uint32Array;
       /** Concurrent steps: first and second word of each, the schedule in the first. */
