@@ -39,6 +39,7 @@ describe('every command', () => {
       'replay',
       'minimize',
       'check',
+      'ablate',
       'kernels',
       'ops',
       'invariants',

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EngineTrap } from '../engine/trap.js';
 import { UsageError } from '../errors.js';
+import { ablateCommand } from './ablate.js';
 import { benchCommand } from './bench.js';
 import { invariantsCommand, kernelsCommand, opsCommand } from './catalogue.js';
 import { checkCommand } from './check.js';
@@ -39,6 +40,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     replayCommand(),
     minimizeCommand(),
     checkCommand(),
+    ablateCommand(),
     kernelsCommand(),
     opsCommand(),
     invariantsCommand(),

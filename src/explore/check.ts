@@ -2,10 +2,11 @@
 import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { alphabet } from './alphabet.js';
+import type { EngineSpec } from './engine-subject.js';
 import { explore } from './explore.js';
 import type { Scope } from './scope.js';
 import { type ShortestFinding, shortestFindings } from './shortest.js';
-import type { ExploreOptions, ExploreResult, SubjectSpec, Symmetry } from './types.js';
+import type { ExploreOptions, ExploreResult, Symmetry } from './types.js';
 import type { Bound } from './verdict.js';
 
 /** How a search is run, whatever is searched. */
@@ -18,27 +19,39 @@ export interface CheckResult {
   readonly findings: readonly ShortestFinding[];
 }
 
-export function engineSpec(engine: Engine, spec: KernelSpec, scope: Scope, symmetry: Symmetry): SubjectSpec {
-  const { alphabet: words, pairs, pages, mms } = alphabet(engine.catalogue, scope);
-  return { kind: 'engine', vector: engine.catalogue.vector(spec), alphabet: words, pairs, mms, pages, symmetry };
+/** The subject of `spec`. `against`: only what breaks no promise there is looked for. */
+export function engineSpec(
+  { catalogue }: Engine,
+  spec: KernelSpec,
+  scope: Scope,
+  symmetry: Symmetry,
+  against?: KernelSpec,
+): EngineSpec {
+  const { alphabet: words, pairs, pages, mms } = alphabet(catalogue, scope);
+  return {
+    kind: 'engine',
+    vector: catalogue.vector(spec),
+    ...(against && { against: catalogue.vector(against) }),
+    alphabet: words,
+    pairs,
+    mms,
+    pages,
+    symmetry,
+  };
 }
 
-/**
- * Searches `spec` and explains what broke. Throws UsageError for unknown names; rejects as `explore` does. `search`
- * stands in for the driver in tests.
- */
+/** Searches `spec` and explains what broke. Throws UsageError for unknown names; rejects as `explore` does. */
 export async function checkKernel(
   engine: Engine,
   spec: KernelSpec,
   scope: Scope,
   { symmetry, ...options }: SearchOptions,
-  search: (options: ExploreOptions) => Promise<ExploreResult> = explore,
+  against?: KernelSpec,
 ): Promise<CheckResult> {
-  const subject = engineSpec(engine, spec, scope, symmetry);
-  const result = await search({ ...options, subject });
-  const operations = subject.kind === 'engine' ? subject.alphabet.length + subject.pairs.length / 2 : 0;
+  const subject = engineSpec(engine, spec, scope, symmetry, against);
+  const result = await explore({ ...options, subject });
   return {
-    bound: { spec, scope, operations, symmetry },
+    bound: { spec, scope, operations: subject.alphabet.length + subject.pairs.length / 2, symmetry },
     result,
     findings: shortestFindings(engine, spec, result.violations),
   };

@@ -1,0 +1,132 @@
+// An ablation as a table of 100 columns, and as data.
+import type { Catalogue } from '../engine/catalogue.js';
+import type { KernelSpec } from '../engine/types.js';
+import { type Cure, printFlips } from '../findings/cures.js';
+import { beside, fold, foldProgram, TABLE_COLUMNS } from '../report/columns.js';
+import { printSpec } from '../text/id.js';
+import type { Ablation, AblationRow } from './ablate.js';
+import type { CheckResult } from './check.js';
+import { scopeWords } from './scope.js';
+import { LABEL, type ShortestFinding } from './shortest.js';
+import { boundText, diameterOf, exhaustedText, omissionText, outcomeOf, plural, verdictText } from './verdict.js';
+
+const LEFT = 34;
+const RIGHT = TABLE_COLUMNS - LEFT;
+
+function rows(left: string, right: readonly string[]): string[] {
+  return beside([fold(left, LEFT - 2), right], [LEFT, RIGHT]);
+}
+
+/** `-copy.keeps_uffd_wp`: how the kernel is asked for without it. */
+export function droppedName({ knob, on }: AblationRow): string {
+  return `${on ? '-' : '+'}${knob.name}`;
+}
+
+/** `not needed up to depth 9 (1,116,740 states)` */
+function notNeeded({ result, bound }: CheckResult): string {
+  const size = plural(result.states, 'state');
+  const where = result.ended === 'closed' ? `closed, ${size}` : `up to depth ${diameterOf(result)}, ${size}`;
+  return `not needed: ${where}; ${scopeWords(bound.scope)}`;
+}
+
+export function ablateHeader(spec: KernelSpec, base: string): string {
+  const what = `${printSpec(spec)} against ${base}: what breaks without one of its knobs, and not with all of them`;
+  return [...fold(what, TABLE_COLUMNS), '', ...rows('without', ['shortest program that breaks a promise'])].join('\n');
+}
+
+export function ablateRow(row: AblationRow): string {
+  const { finding, check, instead } = row;
+  const besides = instead.length > 0 ? `; with it ${instead.join(', ')}` : '';
+  const right = finding
+    ? [`${finding.slug}, ${LABEL(finding.length)}${besides}`, ...foldProgram(finding.program, RIGHT)]
+    : fold(notNeeded(check), RIGHT);
+  return rows(droppedName(row), right).join('\n');
+}
+
+/** The most surgical ones say enough in a table; --json has all. */
+const CURES_SHOWN = 3;
+
+function curesOf(cures: readonly Cure[]): string {
+  const faithful = cures.filter((cure) => cure.faithful);
+  const names = (of: readonly Cure[]) =>
+    of
+      .slice(0, CURES_SHOWN)
+      .map(({ flips }) => printFlips(flips))
+      .join(', or ');
+  if (faithful.length > 0) return `cured by ${names(faithful)}`;
+  if (cures.length === 0) return 'cured by no set of up to three knobs';
+  return `silenced, by refusing an operation, by ${names(cures)}`;
+}
+
+/** What several scopes found, one program for each promise and best cure, shortest first. */
+export function leftFindings({ left }: Ablation): ShortestFinding[] {
+  const all = left.flatMap(({ findings }) => findings).toSorted((a, b) => a.length - b.length);
+  const flaw = ({ slug, diagnosis }: ShortestFinding) => {
+    const [best] = diagnosis.cures;
+    return `${slug} ${best ? printFlips(best.flips) : diagnosis.cause.function}`;
+  };
+  return all.filter((finding, i) => all.findIndex((one) => flaw(one) === flaw(finding)) === i);
+}
+
+export function ablateTail(catalogue: Catalogue, ablation: Ablation): string {
+  const { spec, left } = ablation;
+  const findings = leftFindings(ablation);
+  const lines = findings.flatMap(({ slug, length, program, diagnosis: { cures } }) =>
+    rows(`${slug}, ${plural(length, 'operation')}`, [
+      ...foldProgram(program, RIGHT),
+      ...fold(curesOf(cures), RIGHT, '  '),
+    ]),
+  );
+  const bounds = left.flatMap((check) => [
+    ...fold(
+      `${verdictText(check.result, new Set(check.findings.map(({ invariant }) => invariant)).size)}.`,
+      TABLE_COLUMNS,
+    ),
+    ...fold(`Bound: ${boundText(catalogue, check.bound)}.`, TABLE_COLUMNS, '  '),
+    ...[omissionText(check.result, 'exact'), exhaustedText(catalogue, check.result)]
+      .filter((text) => text !== '')
+      .flatMap((text) => fold(text, TABLE_COLUMNS, '  ')),
+  ]);
+  const head = findings.length === 0 ? [`nothing is left of ${printSpec(spec)}`] : rows(`left with all of them`, ['']);
+  return ['', ...head, ...lines, '', ...bounds].join('\n');
+}
+
+function checkData(catalogue: Catalogue, { bound, result }: CheckResult) {
+  const { violations, ...rest } = result;
+  return {
+    scope: bound.scope,
+    bound: boundText(catalogue, bound),
+    outcome: outcomeOf(result),
+    ...rest,
+    brokenPaths: violations.length,
+  };
+}
+
+function findingData({ slug, length, program, diagnosis: { cures } }: ShortestFinding) {
+  return {
+    slug,
+    length,
+    program,
+    label: LABEL(length),
+    cures: cures.map(({ flips, faithful }) => ({ flips: printFlips(flips), faithful })),
+  };
+}
+
+/** What --json prints. */
+export function ablateData(catalogue: Catalogue, ablation: Ablation) {
+  const { spec, base, rows: all, left } = ablation;
+  return {
+    ...spec,
+    base,
+    rows: all.map((row) => ({
+      dropped: droppedName(row),
+      source: row.knob.source,
+      doc: row.knob.doc,
+      needed: row.finding !== undefined,
+      ...(row.finding && { finding: findingData(row.finding), instead: row.instead }),
+      search: checkData(catalogue, row.check),
+    })),
+    left: leftFindings(ablation).map(findingData),
+    searches: left.map((check) => checkData(catalogue, check)),
+  };
+}
