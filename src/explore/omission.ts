@@ -8,6 +8,7 @@ const STEPS = 4096;
  * omitted for finding all their bits set. What only an omitted state leads to is not in that share: it is an estimate from below.
  */
 export function omission(kind: ExploreOptions['visited'], states: number): number {
+  if (states < 2) return 0;
   if (kind.kind === 'exact') return -Math.expm1(-((states * (states - 1)) / 2) / 2 ** 64);
   const { log2, hashes } = kind;
   // While the n-th state comes in, a bit is set with probability 1 - e^(-hashes * n / bits).
@@ -17,5 +18,5 @@ export function omission(kind: ExploreOptions['visited'], states: number): numbe
     const all = (-Math.expm1((-hashes * n) / 2 ** log2)) ** hashes;
     omitted += (all / (1 - all)) * (states / STEPS);
   }
-  return states === 0 ? 0 : omitted / (states + omitted);
+  return omitted / (states + omitted);
 }
