@@ -5,18 +5,21 @@
 // (its high 32 bits x number of lines), so a table has any number of lines, and a larger table keeps their order. A line is filled
 // from its first slot, then the next line; nothing is ever removed. So a line that is not full ends every probe that passes it.
 
-/** Fingerprints that one call takes at most. */
-export const SLICE: u32 = 16384;
+/** Fingerprints that one call takes at most: their lines are to stay in the cache from the first look to the second. */
+export const SLICE: u32 = 2048;
+/** Fingerprints of neighbouring full lines at most, and where `grow` puts them meanwhile: one thread at a time grows a table. */
+const CLUSTER: usize = 65536;
+const CLUSTER_AT: usize = 65536;
 /** Areas of threads, one after the other: fingerprints in, one byte each out, and the numbers of those that need a closer look. */
-export const AREAS: u32 = 65536;
-const IN: usize = 0;
+export const AREAS: u32 = <u32>(CLUSTER_AT + CLUSTER * 8);
 const OUT: usize = <usize>SLICE * 8;
 const PENDING: usize = OUT + <usize>SLICE;
+/** Not a power of two, so that the areas of threads do not meet in the same sets of a cache. */
 export const AREA_SIZE: u32 = <u32>(PENDING + <usize>SLICE * 4 + 4096);
 /** Lines behind the last home line: what probes overflow into. */
 export const SLACK: u32 = 1024;
 
-/** `grow` met more neighbours than fit into an area. */
+/** `grow` met a larger cluster. */
 const CROWDED: i32 = -1;
 /** A probe ran over the end of the table. */
 const FULL: i32 = -1;
@@ -30,7 +33,7 @@ let end: usize = 0;
 
 /** The area of this thread, by its address. */
 export function configure(area: u32): void {
-  input = <usize>area + IN;
+  input = <usize>area;
   output = <usize>area + OUT;
   pending = <usize>area + PENDING;
 }
@@ -137,15 +140,15 @@ export function grow(before: u32): i32 {
   while (stop > table) {
     let start = stop - 64;
     while (start > table && full(start - 64)) start -= 64;
-    if (stop - start > <usize>SLICE * 8) return CROWDED;
-    let last = input;
+    if (stop - start > CLUSTER * 8) return CROWDED;
+    let last = CLUSTER_AT;
     for (let slot = start; slot < stop; slot += 8) {
       const print = load<u64>(slot);
       store<u64>(last, print);
       last += print != 0 ? 8 : 0;
     }
     memory.fill(start, 0, stop - start);
-    for (let p = input; p < last; p += 8) {
+    for (let p = CLUSTER_AT; p < last; p += 8) {
       const print = load<u64>(p);
       let slot = home(print);
       while (load<u64>(slot) != 0) slot += 8;

@@ -48,6 +48,8 @@ const LAST_LOAD = 0.92;
 /** A growth by less is not worth its time. */
 const LEAST_GROWTH = 1.25;
 const FIRST_LINES = 8192;
+/** A table of fewer lines grows fourfold, so that a growth, which one thread does alone, costs little; a larger one doubles. */
+const SMALL_LINES = 1 << 20;
 
 export const LEAST_LOG2 = 16;
 export const MOST_LOG2 = 34;
@@ -192,7 +194,6 @@ export class Visited {
   }
 
   #insertSlice(prints: BigUint64Array): boolean {
-    // A growth uses the area, so nothing is put there before.
     if (!this.#reserve(prints.length)) return false;
     this.#in.set(prints);
     this.#insertIn(prints.length);
@@ -243,7 +244,7 @@ export class Visited {
     // The frontier may need as much again.
     const left = Math.floor((budget - 2 * control.long('frontierBytes')) / PAGE);
     const most = linesIn(Math.min(MOST_PAGES, left), at, this.#slack);
-    const lines = Math.min(2 * before, most);
+    const lines = Math.min((before < SMALL_LINES ? 4 : 2) * before, most);
     if (lines < LEAST_GROWTH * before || !this.#grow(lines)) {
       // Nothing is lost by a full table but time.
       if (control.get('limit') < last) control.set('limit', last);
