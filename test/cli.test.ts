@@ -40,6 +40,7 @@ describe('every command', () => {
       'minimize',
       'check',
       'ablate',
+      'compare',
       'kernels',
       'ops',
       'invariants',

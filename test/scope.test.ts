@@ -90,7 +90,7 @@ describe('the scope as text', () => {
   it('is told in words', () => {
     assert.equal(
       scopeWords(parseScope('mms=1,pages=2,pmds=1,swap=0')),
-      '1 process, 2 pages, 1 huge page, 1 GUP handle, no swap, mprotect, soft-dirty, NUMA hints',
+      '1 process, 2 pages, 1 huge page, 1 GUP handle (R.GET), no swap, mprotect, soft-dirty, NUMA hints',
     );
   });
 });

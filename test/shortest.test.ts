@@ -77,7 +77,7 @@ describe('a verdict', () => {
       'seed +copy.keeps_uffd_wp',
       '1 process',
       '2 pages',
-      '0 GUP handles',
+      'no GUP',
       '24 page frames',
       '12 operations',
     ])

@@ -7,6 +7,7 @@ import { ablateCommand } from './ablate.js';
 import { benchCommand } from './bench.js';
 import { invariantsCommand, kernelsCommand, opsCommand } from './catalogue.js';
 import { checkCommand } from './check.js';
+import { compareCommand } from './compare.js';
 import { conformCommand } from './conform.js';
 import { fuzzCommand } from './fuzz.js';
 import { complain, EXIT } from './output.js';
@@ -41,6 +42,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     minimizeCommand(),
     checkCommand(),
     ablateCommand(),
+    compareCommand(),
     kernelsCommand(),
     opsCommand(),
     invariantsCommand(),

@@ -196,7 +196,7 @@ export function scopeWords(scope: Scope): string {
     COUNTED(scope.mms, 'process', 'processes'),
     COUNTED(scope.pages, 'page'),
     COUNTED(scope.pmds, 'huge page'),
-    COUNTED(scope.pins, 'GUP handle'),
+    scope.pins === 0 ? 'no GUP' : `${COUNTED(scope.pins, 'GUP handle')} (${gupFlavours(scope).join(', ') || 'none'})`,
     ...(scope.cpus > 1 ? [`${scope.cpus} threads each`] : []),
     ...(missing.length > 0 ? [`no ${missing.join(', ')}`] : []),
   ].join(', ');
