@@ -1,17 +1,17 @@
 // The fault handler as a transition system: a state is the program that leads to it. For each state of a batch, every step
 // of the alphabet is tried; what comes out new by its fingerprint is the next level.
-import { configure } from '../kernel/knobs';
 import {
-  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, KVEC, MAX_OPS, NR_FRAMES, OP_RESULT, PROGRAM, REFERENCE, RESULTS, VIOLATION, VMF, WORLD,
+  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, MAX_OPS, NR_FRAMES, NR_SLEEPERS, OP_RESULT, PROGRAM, REFERENCE, SLEEPER_SIZE,
+  SLEEPERS, VIOLATION, VMF, WORLD,
 } from '../mm/layout';
 import { exec_step, op_valid, world_reset } from '../ops/exec';
-import { OP_PAIR, R } from '../ops/table';
+import { R } from '../ops/table';
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { clearViolations, violated } from '../oracle/report';
 import {
-  ALPHABET, BROKEN, BROKEN_COUNTS, BROKEN_SIZE, MAX_BROKEN, MAX_PAGE_ORDERS, MAX_WORDS, OTHER_KNOBS, OWN_KNOBS,
-  PAGE_ORDERS, RECENT, RECENT_LOG2, SAVED, SAVED_LENGTH, SAVED_SIZE,
+  ALPHABET, MAX_PAGE_ORDERS, MAX_WORDS, PAGE_ORDERS, RECENT, RECENT_LOG2, SAVED, SAVED_LENGTH, SAVED_SIZE,
 } from './area';
+import { broken_begin, note_broken } from './broken';
 import { canon_begin, fingerprint } from './canon';
 
 /** The world without a running thread's locals. */
@@ -38,12 +38,11 @@ let candidates: u32 = 0;
 let levelDepth: u32 = 0;
 /** Steps of the path whose states are saved. */
 let savedSteps: u32 = 0;
-let broken: u32 = 0;
 let transitions: u64 = 0;
 let given: u64 = 0;
 let exhausted: u64 = 0;
-/** Is there a kernel to hold broken paths against? */
-let against: bool = false;
+/** Threads that may be asleep at once; a step beyond is outside the scope. */
+let mostAsleep: u32 = NR_SLEEPERS;
 
 export function search_alphabet(): usize {
   return ALPHABET;
@@ -73,10 +72,10 @@ export function search_begin(symmetry: u32, mms: u32, pages: u32, orders: u32, n
   const pages64 = ((need + 0xffff) >> 16) as i32;
   if (pages64 > memory.size() && memory.grow(pages64 - memory.size()) < 0) return 0;
   memory.fill(RECENT, 0, 8 << RECENT_LOG2);
-  memory.copy(OWN_KNOBS, KVEC, 24);
-  against = false;
+  broken_begin();
   transitions = given = exhausted = 0;
-  broken = candidates = 0;
+  candidates = 0;
+  mostAsleep = NR_SLEEPERS;
   world_reset();
   judge_reset();
   clearViolations();
@@ -84,13 +83,9 @@ export function search_begin(symmetry: u32, mms: u32, pages: u32, orders: u32, n
   savedSteps = 0;
   return batch;
 }
-/**
- * From now on a broken promise is noted only if the same program does not break it on the kernel of KVEC; the search goes on with
- * the kernel that is configured now. After search_begin.
- */
-export function search_against(): void {
-  memory.copy(OTHER_KNOBS, KVEC, 24);
-  against = true;
+/** Bounds the threads asleep at once, after search_begin. */
+export function search_most_asleep(n: u32): void {
+  mostAsleep = n;
 }
 export function search_in(): usize {
   return entriesIn;
@@ -113,16 +108,6 @@ export function search_given(): u64 {
 }
 export function search_exhausted(): u64 {
   return exhausted;
-}
-/** Records of broken promises since the last call, at search_broken_at(). */
-export function search_broken(): u32 {
-  const n = broken;
-  broken = 0;
-  memory.fill(BROKEN_COUNTS, 0, 32);
-  return n;
-}
-export function search_broken_at(): usize {
-  return BROKEN;
 }
 /** Fingerprint of the state that the last program or step left. */
 export function search_fingerprint(): u64 {
@@ -167,6 +152,25 @@ function restore(depth: u32): void {
   exec_step(index, index + words);
   judge_step(index);
 }
+// @ts-ignore: decorator
+@inline function asleep(): u32 {
+  let n: u32 = 0;
+  for (let i: usize = 0; i < NR_SLEEPERS; i++) n += (load<u8>(SLEEPERS + i * SLEEPER_SIZE, 4) != 0) as u32;
+  return n;
+}
+/** Whether the step, taken, was one: an op that did not apply changed nothing, and a state out of scope is none. */
+export namespace Step {
+  export const NOTHING: u32 = 0;
+  export const OUTSIDE: u32 = 1;
+  export const TAKEN: u32 = 2;
+}
+/** Tries the step in the state saved at `depth`, at op `index`. Unless NOTHING came of it, `restore` has to follow. */
+// @ts-ignore: decorator
+@inline function try_step(index: u32, words: u32): u32 {
+  take_step(index, words);
+  if (words == 1 && load<u32>(OP_RESULT) == R.SKIP) return Step.NOTHING;
+  return asleep() > mostAsleep ? Step.OUTSIDE : Step.TAKEN;
+}
 
 /** Brings the world to the end of the path at `entry`, from where it parts from the last one. */
 function follow(entry: usize, depth: u32): void {
@@ -191,54 +195,6 @@ const pathAt: usize = SAVED_LENGTH + 0x80;
   if (load<u64>(at) == print) return true;
   store<u64>(at, print);
   return false;
-}
-/** What breaks often leaves room for what breaks for the first time: so many records of each promise, and no more. */
-function has_room(mask: u32): bool {
-  let room = false;
-  for (let rest = mask; rest != 0; rest &= rest - 1) {
-    const at = BROKEN_COUNTS + (ctz(rest) as usize);
-    const noted: u32 = load<u8>(at);
-    if (noted == MAX_BROKEN / 32) continue;
-    store<u8>(at, noted + 1);
-    room = true;
-  }
-  return room;
-}
-function use_knobs(from: usize): void {
-  memory.copy(KVEC, from, 24);
-  configure();
-}
-/** Promises that the path breaks on the other kernel. Leaves the world as it may be: the caller restores it. */
-function broken_there(length: u32): u32 {
-  const first = load<u64>(VIOLATION);
-  const record = load<u64>(VIOLATION, 8);
-  use_knobs(OTHER_KNOBS);
-  world_reset();
-  judge_reset();
-  clearViolations();
-  for (let i: u32 = 0; i < length && !violated(); ) {
-    const words = exec_step(i, length);
-    judge_step(i);
-    i += words;
-  }
-  if (!violated()) judge_world(length);
-  const mask = load<u32>(VIOLATION);
-  use_knobs(OWN_KNOBS);
-  store<u64>(VIOLATION, first);
-  store<u64>(VIOLATION, record, 8);
-  return mask;
-}
-function note_broken(length: u32): void {
-  if (against) store<u32>(VIOLATION, load<u32>(VIOLATION) & ~broken_there(length));
-  if (violated() && broken < MAX_BROKEN && has_room(load<u32>(VIOLATION))) {
-    const at = BROKEN + (broken as usize) * BROKEN_SIZE;
-    store<u32>(at, load<u32>(VIOLATION));
-    store<u32>(at, length, 4);
-    store<u64>(at, load<u64>(VIOLATION, 8), 8);
-    memory.copy(at + 16, PROGRAM, (length as usize) << 2);
-    broken++;
-  }
-  clearViolations();
 }
 /** Could the next allocation fail, or depend on where pages happen to lie? */
 // @ts-ignore: decorator
@@ -272,27 +228,33 @@ function expand_one(entry: u32, depth: u32): void {
   }
   for (let step: u32 = 0; step < steps; step++) {
     const words = write_step(step, index);
-    take_step(index, words);
-    // Nothing happened, so there is nothing to take back.
-    if (words == 1 && load<u32>(OP_RESULT) == R.SKIP) continue;
-    transitions++;
-    if (load<u32>(OP_RESULT) == R.NOMEM) exhausted++;
-    if (violated()) note_broken(index + words);
-    else {
-      const print = fingerprint();
-      if (print != self && !seen_lately(print)) {
-        judge_world(index + words);
-        if (violated()) note_broken(index + words);
-        else {
-          if (scarce()) exhausted++;
-          store<u64>(fingerprints + ((candidates as usize) << 3), print);
-          store<u32>(origins + ((candidates as usize) << 2), (entry << 16) | step);
-          candidates++;
-        }
-      }
-    }
+    const tried = try_step(index, words);
+    if (tried == Step.NOTHING) continue;
+    if (tried == Step.TAKEN) arrive(self, (entry << 16) | step, index + words);
+    else clearViolations();
     restore(depth);
   }
+}
+/** A transition from the state `self` by the step `origin` to where the world is now, after `length` words. */
+// @ts-ignore: decorator
+@inline function arrive(self: u64, origin: u32, length: u32): void {
+  transitions++;
+  if (load<u32>(OP_RESULT) == R.NOMEM) exhausted++;
+  if (violated()) {
+    note_broken(length);
+    return;
+  }
+  const print = fingerprint();
+  if (print == self || seen_lately(print)) return;
+  judge_world(length);
+  if (violated()) {
+    note_broken(length);
+    return;
+  }
+  if (scarce()) exhausted++;
+  store<u64>(fingerprints + ((candidates as usize) << 3), print);
+  store<u32>(origins + ((candidates as usize) << 2), origin);
+  candidates++;
 }
 /**
  * What can come next in the state of the entry of `depth` steps at search_in(), whatever things are called: a digest of the
@@ -305,12 +267,12 @@ export function search_digest(depth: u32): u64 {
   let sum: u64 = 0;
   for (let step: u32 = 0; step < steps; step++) {
     const words = write_step(step, index);
-    take_step(index, words);
-    const result: u64 = load<u32>(OP_RESULT);
-    if (!violated()) judge_world(index + words);
-    if (result != R.SKIP || words == 2) {
+    const tried = try_step(index, words);
+    if (tried == Step.NOTHING) continue;
+    if (tried == Step.TAKEN) {
+      if (!violated()) judge_world(index + words);
       const what = violated() ? (load<u32>(VIOLATION) as u64) : fingerprint();
-      sum += (rotl<u64>(what, 17) ^ result) * 0x9e3779b97f4a7c15;
+      sum += (rotl<u64>(what, 17) ^ (load<u32>(OP_RESULT) as u64)) * 0x9e3779b97f4a7c15;
     }
     clearViolations();
     restore(depth);

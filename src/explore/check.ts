@@ -36,6 +36,7 @@ export function engineSpec(
     pairs,
     mms,
     pages,
+    asleep: scope.asleep,
     symmetry,
   };
 }

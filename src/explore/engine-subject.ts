@@ -14,6 +14,7 @@ interface SearchExports extends EngineModule {
   search_page_orders(): number;
   search_begin(symmetry: number, mms: number, pages: number, orders: number, singles: number, pairs: number): number;
   search_against(): void;
+  search_most_asleep(threads: number): void;
   search_in(): number;
   search_out(): number;
   search_fresh(): number;
@@ -98,6 +99,7 @@ export class EngineSubject implements Subject {
       this.#module.search_begin(level, mms, first.length, orders.length, alphabet.length, pairs.length / 2),
     );
     if (this.batch === 0) throw new Error('the engine refuses the scope of the search');
+    if (spec.asleep !== undefined) this.#module.search_most_asleep(spec.asleep);
     if (spec.against === undefined) return;
     // The module goes on with the knobs that are in use, whatever stands in KVEC.
     new BigUint64Array(memory.buffer, engine.catalogue.at('KVEC'), 3).set(spec.against);

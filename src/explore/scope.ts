@@ -14,6 +14,8 @@ export interface Scope {
   /** Ways to call GUP: names of a set, or of single ones (`R.GET`), see `GUP_SETS`. */
   readonly gup: readonly string[];
   readonly uffd: Uffd;
+  /** Threads that may sleep in a uffd event at once, 0 .. 4. */
+  readonly asleep: number;
   /** pageout, swapoff. */
   readonly swap: boolean;
   /** munmap, dontneed. */
@@ -57,6 +59,7 @@ export const DEFAULT_SCOPE: Scope = {
   pins: 1,
   gup: ['R.GET'],
   uffd: 'wp',
+  asleep: 1,
   swap: true,
   zap: true,
   mprotect: false,
@@ -113,6 +116,7 @@ const KEYS: { readonly [K in keyof Scope]: Key<Scope[K]> } = {
   pins: range(0, 4, 'GUP handles'),
   gup: GUP_KEY,
   uffd: UFFD_KEY,
+  asleep: range(0, 4, 'threads asleep in a uffd event at once'),
   swap: flag('pageout, swapoff'),
   zap: flag('munmap, dontneed'),
   mprotect: flag('mprotect'),
@@ -197,6 +201,7 @@ export function scopeWords(scope: Scope): string {
     COUNTED(scope.pages, 'page'),
     COUNTED(scope.pmds, 'huge page'),
     scope.pins === 0 ? 'no GUP' : `${COUNTED(scope.pins, 'GUP handle')} (${gupFlavours(scope).join(', ') || 'none'})`,
+    ...(scope.uffd === 'none' ? [] : [`at most ${COUNTED(scope.asleep, 'thread')} asleep`]),
     ...(scope.cpus > 1 ? [`${scope.cpus} threads each`] : []),
     ...(missing.length > 0 ? [`no ${missing.join(', ')}`] : []),
   ].join(', ');

@@ -73,6 +73,8 @@ export type SubjectSpec =
       readonly mms: number;
       /** Pages in scope, bit = page. */
       readonly pages: number;
+      /** Threads asleep in a uffd event at once, 0 .. 4; undefined = 4. A step that leaves more is not taken. */
+      readonly asleep?: number;
       readonly symmetry: Symmetry;
     }
   | {
