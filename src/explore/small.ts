@@ -88,6 +88,8 @@ export type SmallSpec = Extract<SubjectSpec, { kind: 'small' }>;
 
 /** Bytes of a state, in the frontier as in the visited set. */
 const STATE_BYTES = 8;
+/** Fewer states leave most lanes empty. */
+const LEAST_FOR_LANES = 4;
 const OPS = SMALL_OPS.length;
 
 /** States go through the search as they are, and as fingerprints by a mapping that can be undone: nothing is ever lost. */
@@ -95,7 +97,7 @@ export class SmallSubject implements Subject {
   readonly batch: number;
   readonly maxCandidates: number;
   readonly #wasm: SmallExports;
-  readonly #expand: (count: number) => number;
+  readonly #lanes: boolean;
   readonly #programs: ShortestPrograms;
   readonly #memory: ArrayBuffer;
   readonly #at: { entries: number; candidates: number; fresh: number; broken: number };
@@ -109,7 +111,7 @@ export class SmallSubject implements Subject {
   constructor(spec: SmallSpec) {
     const wasm = loadSmall(spec.symmetry, spec.mutants);
     this.#wasm = wasm;
-    this.#expand = spec.lanes ? wasm.expandLanes : wasm.expandPlain;
+    this.#lanes = spec.lanes;
     this.#programs = new ShortestPrograms(wasm, OPS);
     this.#memory = wasm.memory.buffer;
     this.#at = {
@@ -134,7 +136,8 @@ export class SmallSubject implements Subject {
   expand(entries: Uint8Array, count: number, depth: number): BigUint64Array {
     if (count > this.batch) throw new RangeError(`${count} states, more than ${this.batch}`);
     new Uint8Array(this.#memory, this.#at.entries).set(entries.subarray(0, count * STATE_BYTES));
-    this.#sent = this.#expand(count);
+    const { expandLanes, expandPlain } = this.#wasm;
+    this.#sent = this.#lanes && count >= LEAST_FOR_LANES ? expandLanes(count) : expandPlain(count);
     this.#transitions += count * OPS;
     this.#candidates += this.#sent;
     const broken = this.#wasm.brokenSteps();

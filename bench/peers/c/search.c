@@ -1,5 +1,5 @@
-/* search LOG2: breadth-first search of the small handler with 2^LOG2 slots for states. States that break a promise are not
-   expanded. Prints one line of JSON: states, transitions, depth (of the last new state), broken (steps to the first state that
+/* search LOG2 [first]: breadth-first search of the small handler with 2^LOG2 slots for states. States that break a promise are
+   not expanded; with "first" the search ends at the first. Prints one line of JSON: states, transitions, depth (of the last new state), broken (steps to the first state that
    breaks a promise; -1 = none), bytes, seconds. Exit status 3: no slot is left.
    MUTANTS: deviations as in SMALL_MUTANTS of src/explore/small.ts, bit = index. */
 #include <inttypes.h>
@@ -16,9 +16,9 @@ static inline uint64_t mix(uint64_t x) {
 }
 
 int main(int argc, char **argv) {
-  int log2 = argc == 2 ? atoi(argv[1]) : 0;
+  int log2 = argc == 2 || argc == 3 ? atoi(argv[1]) : 0, first = argc == 3;
   if (log2 < 4 || log2 > 40) {
-    fprintf(stderr, "usage: search LOG2, 4 to 40\n");
+    fprintf(stderr, "usage: search LOG2 [first], LOG2 4 to 40\n");
     return 2;
   }
   const uint64_t capacity = 1ull << log2, mask = capacity - 1, empty = ~0ull;
@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
   long depth = 0, broken = -1;
   table[mix(0) & mask] = 0;
   queue[tail++] = 0;
-  while (head < tail) {
+  while (head < tail && !(first && broken >= 0)) {
     if (head == level) {
       depth++;
       level = tail;
