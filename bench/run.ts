@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { formatSearches, runSearches } from './explore.js';
 import { formatPeers, runPeers } from './peers.js';
 import type { RoundReport } from './rounds.js';
 
 // `npm run bench [-- --ops N --samples N]`: the peers on the small handler, then the engine where it is built, and the
-// running kernel beside it.
+// running kernel beside it; then exhaustive search. `--search`: that alone.
 // Tables on stdout, progress on stderr.
 
 /** What bench/engine.ts exports. */
@@ -26,25 +27,26 @@ async function engineTable<Table>(module: URL): Promise<string> {
   return engine.formatEngine(await engine.runEngine({ onSample }));
 }
 
-const { values } = parseArgs({ options: { ops: { type: 'string' }, samples: { type: 'string' } } });
-const peers = await runPeers({
-  ...(values.ops !== undefined && { ops: Number(values.ops) }),
-  ...(values.samples !== undefined && { samples: Number(values.samples) }),
-  onSample,
+const { values } = parseArgs({
+  options: { ops: { type: 'string' }, samples: { type: 'string' }, search: { type: 'boolean' } },
 });
-progress('');
-console.log(formatPeers(peers));
+const rounds = { ...(values.samples !== undefined && { samples: Number(values.samples) }), onSample };
+if (!values.search) {
+  const peers = await runPeers({ ...rounds, ...(values.ops !== undefined && { ops: Number(values.ops) }) });
+  progress('');
+  console.log(formatPeers(peers));
 
-const engine = new URL('./engine.js', import.meta.url);
-if (existsSync(engine)) {
-  const table = await engineTable(engine);
-  progress('');
-  console.log(`\n${table}`);
-  const { formatKernel, runKernel } = await import('./kernel.js');
-  const kernel = await runKernel({
-    ...(values.samples !== undefined && { samples: Number(values.samples) }),
-    onSample,
-  });
-  progress('');
-  console.log(`\n${formatKernel(kernel)}`);
+  const engine = new URL('./engine.js', import.meta.url);
+  if (existsSync(engine)) {
+    const table = await engineTable(engine);
+    progress('');
+    console.log(`\n${table}`);
+    const { formatKernel, runKernel } = await import('./kernel.js');
+    const kernel = await runKernel(rounds);
+    progress('');
+    console.log(`\n${formatKernel(kernel)}\n`);
+  }
 }
+const searches = await runSearches(rounds);
+progress('');
+console.log(formatSearches(searches));

@@ -1,7 +1,7 @@
 /* search LOG2 [first]: breadth-first search of the small handler with 2^LOG2 slots for states. States that break a promise are
-   not expanded; with "first" the search ends at the first. Prints one line of JSON: states, transitions, depth (of the last new state), broken (steps to the first state that
-   breaks a promise; -1 = none), bytes, seconds. Exit status 3: no slot is left.
-   MUTANTS: deviations as in SMALL_MUTANTS of src/explore/small.ts, bit = index. */
+   not expanded; with "first" the search ends at the first of them. Prints one line of JSON: states, transitions, depth (of the
+   last new state), broken (steps to the first state that breaks a promise; -1 = none), bytes, seconds. Exit status 3: no slot
+   is left. MUTANTS: deviations as in SMALL_MUTANTS of src/explore/small.ts, bit = index. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
