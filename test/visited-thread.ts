@@ -1,7 +1,8 @@
 // A thread for the tests of the visited set: enters a stretch of a pseudo-random sequence in batches.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Control } from '../src/explore/control.js';
-import { Visited, type VisitedSetup } from '../src/explore/visited.js';
+import type { VisitedSetup } from '../src/explore/table.js';
+import { Visited } from '../src/explore/visited.js';
 
 export interface Stretch {
   readonly setup: VisitedSetup;

@@ -5,7 +5,8 @@ import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { Control } from '../src/explore/control.js';
 import { omission } from '../src/explore/omission.js';
-import { makeVisited, Visited } from '../src/explore/visited.js';
+import { makeVisited } from '../src/explore/table.js';
+import { Visited } from '../src/explore/visited.js';
 import { fingerprintOf, type Stretch } from './visited-thread.js';
 
 const EXACT = { kind: 'exact' } as const;

@@ -7,15 +7,17 @@
 
 /** Fingerprints that one call takes at most: their lines are to stay in the cache from the first look to the second. */
 export const SLICE: u32 = 2048;
-/** Fingerprints of neighbouring full lines at most, and where `grow` puts them meanwhile: one thread at a time grows a table. */
+/** Fingerprints of neighbouring full lines at most, see `grow`. */
 const CLUSTER: usize = 65536;
-const CLUSTER_AT: usize = 65536;
-/** Areas of threads, one after the other: fingerprints in, one byte each out, and the numbers of those that need a closer look. */
-export const AREAS: u32 = <u32>(CLUSTER_AT + CLUSTER * 8);
+/**
+ * Areas of threads, one after the other: fingerprints in, one byte each out, the numbers of those that need a closer look, and
+ * room for a cluster.
+ */
+export const AREAS: u32 = 65536;
 const OUT: usize = <usize>SLICE * 8;
 const PENDING: usize = OUT + <usize>SLICE;
-/** Not a power of two, so that the areas of threads do not meet in the same sets of a cache. */
-export const AREA_SIZE: u32 = <u32>(PENDING + <usize>SLICE * 4 + 4096);
+const MOVING: usize = PENDING + <usize>SLICE * 4 + 4096;
+export const AREA_SIZE: u32 = <u32>(MOVING + CLUSTER * 8);
 /** Lines behind the last home line: what probes overflow into. */
 export const SLACK: u32 = 1024;
 
@@ -27,6 +29,7 @@ const FULL: i32 = -1;
 let input: usize = 0;
 let output: usize = 0;
 let pending: usize = 0;
+let moving: usize = 0;
 let table: usize = 0;
 let lines: u64 = 0;
 let end: usize = 0;
@@ -36,6 +39,7 @@ export function configure(area: u32): void {
   input = <usize>area;
   output = <usize>area + OUT;
   pending = <usize>area + PENDING;
+  moving = <usize>area + MOVING;
 }
 
 /** The table: address, a multiple of 64, and lines without the slack. Every thread is told after it was made and after it grew. */
@@ -130,29 +134,37 @@ function full(line: usize): bool {
   return load<u64>(line, 56) != 0;
 }
 
+/** The first line from `line` to `last` where a cluster begins, see `grow`; `last` if there is none before. */
+export function edge(line: u32, last: u32): u32 {
+  while (line < last && line > 0 && full(table + (<usize>(line - 1) << 6))) line++;
+  return line;
+}
+
 /**
- * Spreads a table of `before` lines over the larger one that `setTable` named, in place, while no other thread looks: from the
- * end to the start by clusters, a cluster being some full lines and the one that ends them. Homes of a cluster's fingerprints lie
- * within it, and no home moves down, so what has been moved is never met again. Returns 0, or CROWDED with the table spoilt.
+ * Moves what lines `from` to `to` of a smaller table hold to where it belongs in the larger one that `setTable` named, in place:
+ * from the end to the start by clusters, a cluster being some full lines and the one that ends them. Homes of a cluster's
+ * fingerprints lie within it, and no home moves down, so what has been moved is never met again. Both lines are to be edges.
+ * Threads may move different parts at the same time if the larger table's homes of all of them lie behind all of them.
+ * Returns 0, or CROWDED with the table spoilt.
  */
-export function grow(before: u32): i32 {
-  let stop = table + ((<usize>before + <usize>SLACK) << 6);
-  while (stop > table) {
+export function grow(from: u32, to: u32): i32 {
+  const first = table + (<usize>from << 6);
+  let stop = table + (<usize>to << 6);
+  while (stop > first) {
     let start = stop - 64;
-    while (start > table && full(start - 64)) start -= 64;
+    while (start > first && full(start - 64)) start -= 64;
     if (stop - start > CLUSTER * 8) return CROWDED;
-    let last = CLUSTER_AT;
+    let last = moving;
     for (let slot = start; slot < stop; slot += 8) {
       const print = load<u64>(slot);
       store<u64>(last, print);
       last += print != 0 ? 8 : 0;
     }
     memory.fill(start, 0, stop - start);
-    for (let p = CLUSTER_AT; p < last; p += 8) {
+    for (let p = moving; p < last; p += 8) {
       const print = load<u64>(p);
       let slot = home(print);
-      while (load<u64>(slot) != 0) slot += 8;
-      store<u64>(slot, print);
+      while (atomic.load<u64>(slot) != 0 || atomic.cmpxchg<u64>(slot, 0, print) != 0) slot += 8;
     }
     stop = start;
   }

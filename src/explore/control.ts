@@ -27,8 +27,17 @@ const W = {
   offerCount: 13,
   offerDepth: 14,
   done: 15,
-  words: 16,
+  /** Work that the threads at the gate share: parts that nobody took, parts that are not finished; rings with any news. */
+  parts: 16,
+  unfinished: 17,
+  bell: 18,
+  /** Where the parts of a growth begin and end, in lines. */
+  edges: 19,
+  words: 20 + 32,
 } as const;
+
+/** Parts of a growth that may be under way together. */
+export const MOST_PARTS = 32;
 
 /** Words of 64 bits, behind those. */
 const L = { visitedBytes: 0, frontierBytes: 1, expanded: 2, found: 3, transitions: 4, words: 5 } as const;
@@ -68,6 +77,19 @@ export class Control {
     return Atomics.add(this.words, W[word], value);
   }
 
+  /** Sets `word` to `to` if it is `from`, and says so. */
+  exchange(word: keyof typeof W, from: number, to: number): boolean {
+    return Atomics.compareExchange(this.words, W[word], from, to) === from;
+  }
+
+  edge(index: number): number {
+    return Atomics.load(this.words, W.edges + index);
+  }
+
+  setEdge(index: number, line: number): void {
+    Atomics.store(this.words, W.edges + index, line);
+  }
+
   long(word: keyof typeof L): number {
     return Number(Atomics.load(this.#long, L[word]));
   }
@@ -104,15 +126,18 @@ export class Control {
 
 /**
  * Threads enter before they use the visited set and leave after. One that finds the set too small shuts the gate; when every
- * thread inside has come to the gate or left, the last of them rebuilds the set and opens it.
+ * thread inside has come to the gate or left, the last of them rebuilds the set, with the help of the others, and opens it.
  */
 export class Gate {
   readonly #control: Control;
   readonly #rebuild: () => void;
+  readonly #part: (index: number) => void;
 
-  constructor(control: Control, rebuild: () => void) {
+  /** `rebuild` may call `share`, which has `part` called. */
+  constructor(control: Control, rebuild: () => void, part: (index: number) => void) {
     this.#control = control;
     this.#rebuild = rebuild;
+    this.#part = part;
   }
 
   enter(): void {
@@ -148,8 +173,36 @@ export class Gate {
       control.set('shut', 1);
       return control.add('waiting', 1) + 1 === control.get('active');
     });
-    if (last) this.#open();
-    else while (control.get('epoch') === epoch) control.wait('epoch', epoch);
+    if (last) {
+      this.#open();
+      return;
+    }
+    for (;;) {
+      const bell = control.get('bell');
+      if (control.get('epoch') !== epoch) return;
+      this.#help();
+      control.wait('bell', bell);
+    }
+  }
+
+  /** Has parts 0 .. count - 1 done by the threads that wait and this one; returns when all are. */
+  share(count: number): void {
+    const control = this.#control;
+    control.set('unfinished', count);
+    control.set('parts', count);
+    this.#ring();
+    this.#help();
+    for (let left = control.get('unfinished'); left > 0; left = control.get('unfinished'))
+      control.wait('unfinished', left);
+  }
+
+  #help(): void {
+    const control = this.#control;
+    for (let left = control.get('parts'); left > 0; left = control.get('parts')) {
+      if (!control.exchange('parts', left, left - 1)) continue;
+      this.#part(left - 1);
+      if (control.add('unfinished', -1) === 1) control.wake('unfinished');
+    }
   }
 
   #open(): void {
@@ -160,7 +213,12 @@ export class Gate {
       control.set('shut', 0);
       control.add('epoch', 1);
     });
-    control.wake('epoch');
+    this.#ring();
     control.wake('shut');
+  }
+
+  #ring(): void {
+    this.#control.add('bell', 1);
+    this.#control.wake('bell');
   }
 }

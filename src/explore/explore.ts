@@ -4,9 +4,9 @@ import { searchBreadth } from './breadth.js';
 import { Control } from './control.js';
 import { searchDepth } from './depth.js';
 import { OFFER_BYTES } from './dive.js';
+import { makeVisited } from './table.js';
 import { Threads } from './threads.js';
 import type { ExploreOptions, ExploreResult } from './types.js';
-import { makeVisited } from './visited.js';
 
 /** For subjects of other modules than that of `spec.kind`, and to make rare things happen in tests. */
 export interface ExploreHooks {

@@ -1,8 +1,8 @@
 // What a thread of a search is told to do, and what it answers: plain data that crosses threads.
 import type { Chunk } from './chunks.js';
+import type { VisitedSetup } from './table.js';
 import type { Subject, SubjectCounters, SubjectSpec } from './types.js';
 import type { KeptViolation } from './violations.js';
-import type { VisitedSetup } from './visited.js';
 
 /** Told to each thread once, when it starts. */
 export interface Setup {

@@ -1,115 +1,7 @@
-// The visited set in memory that all threads share: how it is made, and one thread's hand on it.
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { UsageError } from '../errors.js';
-import { CHUNK_BYTES } from './chunks.js';
+// One thread's hand on the visited set.
 import { Control, Gate } from './control.js';
-import type { ExploreOptions } from './types.js';
-
-/** What assembly/search/visited.ts exports; addresses and counts are u32, which JavaScript sees as i32. */
-interface VisitedExports {
-  readonly SLICE: WebAssembly.Global;
-  readonly AREAS: WebAssembly.Global;
-  readonly AREA_SIZE: WebAssembly.Global;
-  readonly SLACK: WebAssembly.Global;
-  configure(area: number): void;
-  setTable(at: number, lines: number): void;
-  insert(n: number): number;
-  missing(n: number): number;
-  grow(before: number): number;
-  setFilter(at: number, log: number, hashes: number): void;
-  insertBits(n: number): number;
-  missingBits(n: number): number;
-}
-
-/** Plain data that crosses threads. */
-export interface VisitedSetup {
-  readonly module: WebAssembly.Module;
-  readonly memory: WebAssembly.Memory;
-  readonly kind: ExploreOptions['visited'];
-  /** First byte of the table or filter. */
-  readonly at: number;
-  /** Bytes for the set and the frontier together. */
-  readonly budget: number;
-  readonly control: SharedArrayBuffer;
-}
-
-const WASM_URL = new URL('../../../build/visited.wasm', import.meta.url);
-const PAGE = 65536;
-/** One page less than WebAssembly has, so that no end of anything is 2^32. */
-const MOST_PAGES = 65535;
-const LINE = 64;
-const LINE_SLOTS = 8;
-const LOCKS_BYTES = 16384;
-
-/** The table grows when it is fuller than this; where memory ends, it fills up to the second. */
-const LOAD = 0.75;
-const LAST_LOAD = 0.92;
-/** A growth by less is not worth its time. */
-const LEAST_GROWTH = 1.25;
-const FIRST_LINES = 8192;
-/** A table of fewer lines grows fourfold, so that a growth, which one thread does alone, costs little; a larger one doubles. */
-const SMALL_LINES = 1 << 20;
-
-export const LEAST_LOG2 = 16;
-export const MOST_LOG2 = 34;
-
-function loadVisited(): WebAssembly.Module {
-  try {
-    return new WebAssembly.Module(readFileSync(WASM_URL));
-  } catch (cause) {
-    throw new Error(`no WebAssembly module at ${fileURLToPath(WASM_URL)}: run npm run build`, { cause });
-  }
-}
-
-function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): VisitedExports {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as VisitedExports;
-}
-
-/** Lines of a table that ends with this page. */
-function linesIn(pages: number, at: number, slack: number): number {
-  return Math.floor((pages * PAGE - at) / LINE) - slack;
-}
-
-function limitOf(lines: number, load: number): number {
-  return Math.floor(lines * LINE_SLOTS * load);
-}
-
-/**
- * An empty set for so many threads. `budget`: bytes for it and the frontier. `firstLines`: of 64 bytes, to begin with. Throws
- * UsageError for bounds that make no sense, or too little memory to begin with.
- */
-export function makeVisited(
-  kind: ExploreOptions['visited'],
-  threads: number,
-  budget: number,
-  control: Control,
-  firstLines: number = FIRST_LINES,
-): VisitedSetup {
-  const module = loadVisited();
-  // The layout stands in the module; it is asked with a memory that is thrown away.
-  const asked = instantiate(module, new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
-  const slack = Number(asked.SLACK.value);
-  const end = Number(asked.AREAS.value) + threads * Number(asked.AREA_SIZE.value);
-  const at = Math.ceil(end / PAGE) * PAGE + (kind.kind === 'bits' ? LOCKS_BYTES : 0);
-  if (kind.kind === 'bits') {
-    if (!Number.isInteger(kind.log2) || kind.log2 < LEAST_LOG2 || kind.log2 > MOST_LOG2)
-      throw new UsageError(`2^${kind.log2} bits: valid are 2^${LEAST_LOG2} to 2^${MOST_LOG2}`);
-    if (!Number.isInteger(kind.hashes) || kind.hashes < 1 || kind.hashes > 16)
-      throw new UsageError(`${kind.hashes} bits per state: valid are 1 to 16`);
-  }
-  const size = kind.kind === 'bits' ? 2 ** (kind.log2 - 3) : (firstLines + slack) * LINE;
-  const pages = Math.ceil((at + size) / PAGE);
-  const least = pages * PAGE + threads * CHUNK_BYTES;
-  if (least > budget) throw new UsageError(`${budget} bytes of memory: this search begins with ${least}`);
-  const maximum = Math.max(pages, Math.min(MOST_PAGES, Math.floor(budget / PAGE)));
-  const memory = new WebAssembly.Memory({ initial: pages, maximum, shared: true });
-  const lines = linesIn(pages, at, slack);
-  control.set('lines', lines);
-  control.set('limit', limitOf(lines, LOAD));
-  control.setLong('visitedBytes', pages * PAGE);
-  return { module, memory, kind, at, budget, control: control.buffer };
-}
+import { Growth } from './growth.js';
+import { instantiate, type VisitedExports, type VisitedSetup } from './table.js';
 
 /** One thread's hand on the set. Throws Error where fingerprints crowd so much that the table cannot hold them. */
 export class Visited {
@@ -117,7 +9,6 @@ export class Visited {
   readonly #control: Control;
   readonly #setup: VisitedSetup;
   readonly #wasm: VisitedExports;
-  readonly #slack: number;
   readonly #slice: number;
   readonly #in: BigUint64Array;
   readonly #inWords: Uint32Array;
@@ -130,10 +21,14 @@ export class Visited {
   constructor(setup: VisitedSetup, thread: number) {
     this.#setup = setup;
     this.#control = new Control(setup.control);
-    this.gate = new Gate(this.#control, () => this.#rebuild());
     const wasm = instantiate(setup.module, setup.memory);
     this.#wasm = wasm;
-    this.#slack = Number(wasm.SLACK.value);
+    const growth = new Growth(setup, this.#control, wasm, (parts) => this.gate.share(parts));
+    this.gate = new Gate(
+      this.#control,
+      () => growth.rebuild(),
+      (part) => growth.movePart(part),
+    );
     this.#slice = Number(wasm.SLICE.value);
     const area = Number(wasm.AREAS.value) + thread * Number(wasm.AREA_SIZE.value);
     if (area + Number(wasm.AREA_SIZE.value) > setup.at)
@@ -233,46 +128,5 @@ export class Visited {
     if (epoch === this.#epoch) return;
     this.#epoch = epoch;
     if (this.#exact) this.#wasm.setTable(this.#setup.at, this.#control.get('lines'));
-  }
-
-  /** Makes the table larger, or at its last size fuller, or tells the search to stop. No other thread is at work. */
-  #rebuild(): void {
-    const { at, budget } = this.#setup;
-    const control = this.#control;
-    const before = control.get('lines');
-    const last = limitOf(before, LAST_LOAD);
-    // The frontier may need as much again.
-    const left = Math.floor((budget - 2 * control.long('frontierBytes')) / PAGE);
-    const most = linesIn(Math.min(MOST_PAGES, left), at, this.#slack);
-    const lines = Math.min((before < SMALL_LINES ? 4 : 2) * before, most);
-    if (lines < LEAST_GROWTH * before || !this.#grow(lines)) {
-      // Nothing is lost by a full table but time.
-      if (control.get('limit') < last) control.set('limit', last);
-      else control.stop('memory');
-      return;
-    }
-    this.#wasm.setTable(at, lines);
-    if (this.#wasm.grow(before) !== 0)
-      throw new Error('the visited set cannot grow: the fingerprints are not well mixed');
-    control.set('lines', lines);
-    control.set('limit', limitOf(lines, LOAD));
-  }
-
-  /** False if the machine does not give the memory. */
-  #grow(lines: number): boolean {
-    const { memory, at } = this.#setup;
-    const pages = Math.ceil((at + (lines + this.#slack) * LINE) / PAGE);
-    // The memory's own length may lag behind what another thread did.
-    const more = pages - this.#control.long('visitedBytes') / PAGE;
-    try {
-      if (more > 0) {
-        memory.grow(more);
-        this.#control.setLong('visitedBytes', pages * PAGE);
-      }
-      return true;
-    } catch (error) {
-      if (error instanceof RangeError) return false;
-      throw error;
-    }
   }
 }
