@@ -100,6 +100,25 @@ describe('check', () => {
     assert.deepEqual(lengths(answer(1, '-k', 'v5.7', '--scope', TINY, '--symmetry', 'frames')), lengths(broken));
   });
 
+  it('searches schedules, too', () => {
+    const scope = ['--scope', 'pairs=1,swap=0,uffd=none,zap=0,gup=none'];
+    const alone = answer(
+      0,
+      '-k',
+      'repaired',
+      '--with',
+      'mutant.skip_pte_same',
+      '--scope',
+      'cpus=2,swap=0,uffd=none,gup=none',
+    );
+    assert.equal(alone.outcome, 'clean');
+    const { findings } = answer(1, '-k', 'repaired', '--with', 'mutant.skip_pte_same', ...scope, '--until', 'any');
+    assert.ok(findings.some(({ program }) => /\[write A p0 \|\| write A\.2 p0\]@/.test(program)));
+    const { bound, outcome } = answer(0, '-k', 'repaired', ...scope);
+    assert.equal(outcome, 'clean');
+    assert.match(bound, /two at once by \d+ of \d+ schedules/);
+  });
+
   it('says where it stopped', () => {
     const { verdict, ended, levels } = answer(0, '-k', 'v5.7', '--depth', '3');
     assert.equal(ended, 'depth');

@@ -70,6 +70,8 @@ describe('a verdict', () => {
       spec: { ...kernel('seed'), with: ['copy.keeps_uffd_wp'] },
       scope,
       operations: 12,
+      concurrent: 0,
+      spared: 0,
       symmetry: 'mms',
     } as const;
     const text = boundText(catalogue, bound);
@@ -82,6 +84,22 @@ describe('a verdict', () => {
       '12 operations',
     ])
       assert.ok(text.includes(part), `${part}: ${text}`);
+  });
+
+  it('reports what the reduction of schedules saved', () => {
+    const scope = parseScope('pairs=1');
+    const bound = {
+      spec: kernel('seed'),
+      scope,
+      operations: 12,
+      concurrent: 198,
+      spared: 1210,
+      symmetry: 'full',
+    } as const;
+    assert.match(
+      boundText(catalogue, bound),
+      /12 operations and two at once by 198 of 1,408 schedules \(.*\), tried in every state/,
+    );
   });
 
   it('tells what may be missing', () => {

@@ -1,7 +1,7 @@
 // breakcow check --subject small: the small handler of the benches, which other checkers can close too.
 import { unknownName } from '../errors.js';
 import { explore } from '../explore/explore.js';
-import { LABEL } from '../explore/shortest.js';
+import { shortestLabel } from '../explore/shortest.js';
 import { SMALL_MUTANTS, SMALL_OPS, SMALL_PROMISES } from '../explore/small.js';
 import type { BrokenPath, ExploreResult, Symmetry } from '../explore/types.js';
 import { diameterOf, outcomeOf, symmetryWords, verdictText } from '../explore/verdict.js';
@@ -65,7 +65,7 @@ function smallText(mutants: readonly string[], symmetry: Symmetry, result: Explo
     paint(wrap(`${verdictText(result, broken.length)}.`).join('\n')),
     ...broken.flatMap(({ promise, program }) => [
       '',
-      `${bold(`broken: ${promise}`)}, ${LABEL(program.length)}`,
+      `${bold(`broken: ${promise}`)}, ${shortestLabel(program.length)}`,
       ...wrapProgram(program, '  '),
     ]),
   ].join('\n');
@@ -86,7 +86,7 @@ function smallJson(mutants: readonly string[], symmetry: Symmetry, result: Explo
       promise,
       program: program.join('; '),
       length: program.length,
-      label: LABEL(program.length),
+      label: shortestLabel(program.length),
     })),
   };
 }

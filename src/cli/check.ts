@@ -4,7 +4,7 @@ import { type Engine, loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { type CheckResult, checkKernel } from '../explore/check.js';
 import { DEFAULT_SCOPE, printScope, scopeHelp } from '../explore/scope.js';
-import { LABEL } from '../explore/shortest.js';
+import { shortestLabel } from '../explore/shortest.js';
 import { boundText, diameterOf, exhaustedText, omissionText, outcomeOf, verdictText } from '../explore/verdict.js';
 import { diagnosisJson, specJson } from '../report/json.js';
 import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
@@ -59,6 +59,7 @@ Examples:
   breakcow check --kernel v5.12 --scope gup=common,uffd=none
   breakcow check --kernel seed --scope pmds=1,swap=0 --depth 8
   breakcow check --kernel v6.18 --scope pages=2,uffd=all --time 10m --json
+  breakcow check --kernel repaired --scope pairs=1,swap=0,uffd=none
   breakcow check --subject small --mutant reuse-ignores-maps
 
 Mutants of the small handler:
@@ -108,9 +109,9 @@ async function check(options: Options): Promise<void> {
 function checkText(engine: Engine, { bound, result, findings }: CheckResult, bits: number | undefined): string {
   const { catalogue } = engine;
   const rule = '-'.repeat(COLUMNS);
-  const reports = findings.flatMap(({ length, diagnosis }) => [
+  const reports = findings.flatMap(({ steps, diagnosis }) => [
     rule,
-    `${bold(LABEL(length))}:`,
+    `${bold(shortestLabel(steps))}:`,
     reportText(engine, diagnosis),
     '',
   ]);
@@ -128,9 +129,9 @@ function checkText(engine: Engine, { bound, result, findings }: CheckResult, bit
     ...notes.flatMap((text) => wrap(text)),
     '',
     paint(wrap(`${verdictText(result, promises)}.`).join('\n')),
-    ...findings.flatMap(({ slug, length, program }) => [
+    ...findings.flatMap(({ slug, steps, program }) => [
       '',
-      `${bold(slug)}, ${LABEL(length)}`,
+      `${bold(slug)}, ${shortestLabel(steps)}`,
       ...wrapProgram(program.split('; '), '  '),
     ]),
   ].join('\n');
@@ -144,6 +145,8 @@ function checkJson(engine: Engine, { bound, result, findings }: CheckResult, bit
     scope: bound.scope,
     scopeText: printScope(bound.scope),
     operations: bound.operations,
+    concurrent: bound.concurrent,
+    schedulesSpared: bound.spared,
     symmetry: bound.symmetry,
     visited: bits === undefined ? 'exact' : 'bits',
     bound: boundText(engine.catalogue, bound),
@@ -152,11 +155,11 @@ function checkJson(engine: Engine, { bound, result, findings }: CheckResult, bit
     ...rest,
     diameter: result.ended === 'closed' ? diameterOf(result) : null,
     brokenPaths: violations.length,
-    findings: findings.map(({ id, program, length, diagnosis }) => ({
+    findings: findings.map(({ id, program, length, steps, diagnosis }) => ({
       id,
       program,
       length,
-      label: LABEL(length),
+      label: shortestLabel(steps),
       ...diagnosisJson(engine, diagnosis),
     })),
   };

@@ -7,7 +7,7 @@ import { printSpec } from '../text/id.js';
 import type { Ablation, AblationRow } from './ablate.js';
 import type { CheckResult } from './check.js';
 import { scopeWords } from './scope.js';
-import { LABEL, type ShortestFinding } from './shortest.js';
+import { type ShortestFinding, shortestLabel } from './shortest.js';
 import { boundText, diameterOf, exhaustedText, omissionText, outcomeOf, plural, verdictText } from './verdict.js';
 
 const LEFT = 34;
@@ -38,7 +38,7 @@ export function ablateRow(row: AblationRow): string {
   const { finding, check, instead } = row;
   const besides = instead.length > 0 ? `; with it ${instead.join(', ')}` : '';
   const right = finding
-    ? [`${finding.slug}, ${LABEL(finding.length)}${besides}`, ...foldProgram(finding.program, RIGHT)]
+    ? [`${finding.slug}, ${shortestLabel(finding.steps)}${besides}`, ...foldProgram(finding.program, RIGHT)]
     : fold(notNeeded(check), RIGHT);
   return rows(droppedName(row), right).join('\n');
 }
@@ -102,12 +102,12 @@ function checkData(catalogue: Catalogue, { bound, result }: CheckResult) {
   };
 }
 
-function findingData({ slug, length, program, diagnosis: { cures } }: ShortestFinding) {
+function findingData({ slug, length, steps, program, diagnosis: { cures } }: ShortestFinding) {
   return {
     slug,
     length,
     program,
-    label: LABEL(length),
+    label: shortestLabel(steps),
     cures: cures.map(({ flips, faithful }) => ({ flips: printFlips(flips), faithful })),
   };
 }

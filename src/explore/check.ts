@@ -2,7 +2,6 @@
 import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { alphabet } from './alphabet.js';
-import type { EngineSpec } from './engine-subject.js';
 import { explore } from './explore.js';
 import type { Scope } from './scope.js';
 import { type ShortestFinding, shortestFindings } from './shortest.js';
@@ -19,29 +18,10 @@ export interface CheckResult {
   readonly findings: readonly ShortestFinding[];
 }
 
-/** The subject of `spec`. `against`: only what breaks no promise there is looked for. */
-export function engineSpec(
-  { catalogue }: Engine,
-  spec: KernelSpec,
-  scope: Scope,
-  symmetry: Symmetry,
-  against?: KernelSpec,
-): EngineSpec {
-  const { alphabet: words, pairs, pages, mms } = alphabet(catalogue, scope);
-  return {
-    kind: 'engine',
-    vector: catalogue.vector(spec),
-    ...(against && { against: catalogue.vector(against) }),
-    alphabet: words,
-    pairs,
-    mms,
-    pages,
-    asleep: scope.asleep,
-    symmetry,
-  };
-}
-
-/** Searches `spec` and explains what broke. Throws UsageError for unknown names; rejects as `explore` does. */
+/**
+ * Searches `spec` and explains what broke; with `against`, only what the same program does not break there. Throws UsageError
+ * for unknown names; rejects as `explore` does.
+ */
 export async function checkKernel(
   engine: Engine,
   spec: KernelSpec,
@@ -49,10 +29,15 @@ export async function checkKernel(
   { symmetry, ...options }: SearchOptions,
   against?: KernelSpec,
 ): Promise<CheckResult> {
-  const subject = engineSpec(engine, spec, scope, symmetry, against);
+  const { catalogue } = engine;
+  const { alphabet: words, pairs, schedulesSpared: spared, pages, mms } = alphabet(catalogue, scope);
+  const other = against && { against: catalogue.vector(against) };
+  const vector = catalogue.vector(spec);
+  const { asleep } = scope;
+  const subject = { kind: 'engine', vector, ...other, alphabet: words, pairs, mms, pages, asleep, symmetry } as const;
   const result = await explore({ ...options, subject });
   return {
-    bound: { spec, scope, operations: subject.alphabet.length + subject.pairs.length / 2, symmetry },
+    bound: { spec, scope, operations: words.length, concurrent: pairs.length / 2, spared, symmetry },
     result,
     findings: shortestFindings(engine, spec, result.violations),
   };

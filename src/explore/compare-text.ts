@@ -6,7 +6,7 @@ import type { CheckResult } from './check.js';
 import { blocksOf, type Compared, type Comparison, shortestOf } from './compare.js';
 import type { Costs } from './costs.js';
 import { scopeWords } from './scope.js';
-import { LABEL, type ShortestFinding } from './shortest.js';
+import { type ShortestFinding, shortestLabel } from './shortest.js';
 import { boundText, diameterOf, exhaustedText, grouped, omissionText, outcomeOf, symmetryWords } from './verdict.js';
 
 const LABELS = 24;
@@ -172,8 +172,8 @@ export function compareData(catalogue: Catalogue, { kernels, seed, programs }: C
         catalogue.invariants.flatMap(({ id, slug }) => {
           const finding = shortestOf(kernel, block, id);
           if (!finding) return [];
-          const { length, program } = finding;
-          return [{ block, slug, length, program, label: LABEL(length) }];
+          const { length, steps, program } = finding;
+          return [{ block, slug, length, program, label: shortestLabel(steps) }];
         }),
       ),
       costs: kernel.costs,

@@ -2,6 +2,7 @@
 import type { KnobVector } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
 import { canonical } from '../engine/optable.js';
+import { decodeOp } from '../engine/opword.js';
 import type { KernelSpec } from '../engine/types.js';
 import { flipped } from '../findings/cures.js';
 import { type Diagnosis, diagnose } from '../findings/finding.js';
@@ -17,14 +18,20 @@ export interface ShortestFinding {
   readonly slug: string;
   readonly invariant: number;
   readonly program: string;
+  /** Operations. */
   readonly length: number;
+  /** Steps of the search: two operations at once are one. */
+  readonly steps: number;
   readonly diagnosis: Diagnosis;
 }
 
 /** Paths of one invariant that are looked at: those of its level may have different causes. */
 const MAX_PATHS = 64;
 
-export const LABEL = (length: number) => `shortest (exhaustive to length ${length})`;
+/** What may be said of a program of so many steps that a search found. */
+export function shortestLabel(steps: number): string {
+  return `shortest (exhaustive to length ${steps})`;
+}
 
 function invariantsOf(mask: number): number[] {
   return Array.from({ length: 32 }, (_, id) => id).filter((id) => breaks(mask, id));
@@ -55,7 +62,7 @@ export function shortestFindings(engine: Engine, spec: KernelSpec, paths: readon
       const known = found.get(invariant) ?? [];
       const tries = looked.get(invariant) ?? 0;
       // A longer path adds nothing to what its own level had.
-      if (tries === MAX_PATHS || (known[0] && program.length > known[0].words.length)) continue;
+      if (tries === MAX_PATHS || (known[0] && stepsOf(program) > stepsOf(known[0].words))) continue;
       looked.set(invariant, tries + 1);
       const words = canonical(engine.catalogue.ops, program);
       if (known.some((one) => cures(engine, vector, one, words) && isPlain(one))) continue;
@@ -68,12 +75,16 @@ export function shortestFindings(engine: Engine, spec: KernelSpec, paths: readon
   }
   return [...found.entries()]
     .flatMap(([invariant, diagnoses]) => diagnoses.map((diagnosis) => toFinding(engine, invariant, diagnosis)))
-    .toSorted((a, b) => a.length - b.length || a.invariant - b.invariant);
+    .toSorted((a, b) => a.steps - b.steps || a.invariant - b.invariant);
 }
 
 /** One knob cures it, so whatever that knob cures too is the same flaw. */
 function isPlain({ cures: [best] }: Diagnosis): boolean {
   return best !== undefined && best.flips.length === 1 && best.faithful;
+}
+
+function stepsOf(words: Uint32Array): number {
+  return words.filter((word) => !decodeOp(word).pair).length;
 }
 
 function toFinding({ catalogue }: Engine, invariant: number, diagnosis: Diagnosis): ShortestFinding {
@@ -84,6 +95,7 @@ function toFinding({ catalogue }: Engine, invariant: number, diagnosis: Diagnosi
     invariant,
     program: printProgram(words, catalogue.ops),
     length: words.length,
+    steps: stepsOf(words),
     diagnosis,
   };
 }

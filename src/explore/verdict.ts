@@ -9,8 +9,12 @@ import type { Ended, ExploreResult, Symmetry } from './types.js';
 export interface Bound {
   readonly spec: KernelSpec;
   readonly scope: Scope;
-  /** Operations tried in every state; concurrent steps among them. */
+  /** Operations tried in every state. */
   readonly operations: number;
+  /** Two operations at once by some schedule, tried in every state as well; 0 = sequential mode. */
+  readonly concurrent: number;
+  /** Schedules of 6 choices left out, as another one or two single steps do the same. */
+  readonly spared: number;
   readonly symmetry: Symmetry;
 }
 
@@ -71,9 +75,13 @@ export function symmetryWords(symmetry: Symmetry): string {
 }
 
 /** Within what that holds: processes, pages, handles, operations, the model's frames, the kernel. */
-export function boundText(catalogue: Catalogue, { spec, scope, operations, symmetry }: Bound): string {
+export function boundText(catalogue: Catalogue, bound: Bound): string {
+  const { spec, scope, operations, concurrent, spared, symmetry } = bound;
   const frames = `${catalogue.at('NR_FRAMES')} page frames, ${catalogue.at('NR_SLOTS')} swap slots`;
-  const tried = `${plural(operations, 'operation')} tried in every state`;
+  const some = `${grouped(concurrent)} of ${plural(concurrent + spared, 'schedule')}`;
+  const reduced = '(the others do the same as one of them, or as two single operations)';
+  const pairs = concurrent === 0 ? '' : ` and two at once by ${some} ${reduced},`;
+  const tried = `${plural(operations, 'operation')}${pairs} tried in every state`;
   return `${printSpec(spec)}; ${scopeWords(scope)}; ${frames}; ${tried}; ${symmetryWords(symmetry)}`;
 }
 
