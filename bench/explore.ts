@@ -92,18 +92,7 @@ export async function runSmallSearches(options: SearchOptions = {}): Promise<Sea
     searchers.push({ id: 'c', label: 'C, breadth-first', search: () => c.run({}) });
     notes.push(`C: ${c.how}`);
   }
-  const threads = Math.min(2, availableParallelism());
-  for (const { symmetry, lanes, label } of SMALL) {
-    const subject = { kind: 'small', symmetry, mutants: 0, lanes } as const;
-    const id = `${symmetry}${lanes ? '' : '-plain'}`;
-    searchers.push({ id, label, search: () => checked({ subject, workers: 1 }) });
-    if (id === 'none' && threads > 1)
-      searchers.push({
-        id: `none-${threads}`,
-        label: `${label}, ${threads} threads`,
-        search: () => checked({ subject, workers: threads }),
-      });
-  }
+  searchers.push(...ours(Math.min(2, availableParallelism())));
   const table = await measureSearches('small handler, to the end', searchers, options);
   const lossless = table.rows.filter(({ id }) => /^(?:none|c$|spin-(?!bits))/.test(id));
   if (new Set(lossless.map(({ states }) => states)).size > 1)
@@ -111,8 +100,27 @@ export async function runSmallSearches(options: SearchOptions = {}): Promise<Sea
   return { ...table, notes };
 }
 
-/** One search by `check`, every fingerprint kept, to its end or to the bounds of the options. */
-export async function checked(options: Pick<ExploreOptions, 'subject' | 'workers' | 'depth'>): Promise<SearchCount> {
+/** By `check`, without symmetry also on so many threads. */
+function ours(threads: number): Searcher[] {
+  const small = (symmetry: Symmetry, lanes: boolean) => ({ kind: 'small', symmetry, mutants: 0, lanes }) as const;
+  const rows = SMALL.map(({ symmetry, lanes, label }): Searcher => {
+    const subject = small(symmetry, lanes);
+    return { id: `${symmetry}${lanes ? '' : '-plain'}`, label, search: () => checked({ subject, workers: 1 }) };
+  });
+  const subject = small('none', true);
+  if (threads > 1) {
+    const label = `breakcow, ${threads} threads`;
+    rows.splice(1, 0, { id: `none-${threads}`, label, search: () => checked({ subject, workers: threads }) });
+  }
+  const visited = { kind: 'bits', log2: 32, hashes: 3 } as const;
+  const label = 'breakcow, bit-state (2^32 bits, 3 each)';
+  return [...rows, { id: 'bits', label, search: () => checked({ subject, workers: 1, visited }) }];
+}
+
+/** One search by `check`, to its end or to the bounds of the options; by default every fingerprint is kept. */
+export async function checked(
+  options: Pick<ExploreOptions, 'subject' | 'workers'> & Partial<Pick<ExploreOptions, 'depth' | 'visited'>>,
+): Promise<SearchCount> {
   const { states, transitions, bytes, seconds } = await explore({
     memory: MEMORY,
     visited: { kind: 'exact' },
