@@ -154,6 +154,7 @@ class Diver {
     for (let i = 0; i < absent.length; i++) {
       if (absent[i] === 0) continue;
       const prints = subject.expand(entry, 1, depth);
+      if (prints.length !== absent.length) throw new Error('the subject does not give the same candidates again');
       const [low, high] = new Uint32Array(prints.buffer, prints.byteOffset + 8 * i, 2);
       one.fill(0);
       one[i] = 1;

@@ -8,8 +8,6 @@ import type { Visited } from './visited.js';
 
 /** Batches that a level has for each thread, if it is large enough: with few, one thread would wait for another's last. */
 const BATCHES_PER_THREAD = 8;
-/** Batches after which the subject is asked for its violations. */
-const ASK_EVERY = 32;
 
 /** Entries of a batch: as many as the subject takes, fewer where a level is small. The same for all threads. */
 export function batchOf(subject: Subject, count: number, threads: number): number {
@@ -42,14 +40,15 @@ export function runLevel(
   let told = before.transitions;
   visited.gate.enter();
   try {
-    for (let batches = 1; control.stopped === undefined; batches++) {
+    while (control.stopped === undefined) {
       const next = reader.next();
       if (!next) break;
       const prints = subject.expand(next.entries, next.count, depth);
       const fresh = visited.insert(prints);
       if (!fresh) break;
       const entries = subject.collect(fresh.subarray(0, prints.length));
-      if (batches % ASK_EVERY === 0) takeViolations();
+      // After each batch, as a subject has room for some only.
+      takeViolations();
       if (!writer.write(entries)) break;
       expanded += next.count;
       const { transitions } = subject.counters();

@@ -72,6 +72,15 @@ export function limitOf(lines: number, load: number): number {
   return Math.floor(lines * LINE_SLOTS * load);
 }
 
+/** Memory that may grow where it is, so its whole range of addresses is taken now; none of it is used before it is written. */
+function reserve(pages: number, maximum: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum, shared: true });
+  } catch (cause) {
+    throw new Error(`the machine does not give ${maximum * PAGE} bytes of address space to the visited set`, { cause });
+  }
+}
+
 /**
  * An empty set for so many threads. `budget`: bytes for it and the frontier. `firstLines`: of 64 bytes, to begin with. Throws
  * UsageError for bounds that make no sense, or too little memory to begin with.
@@ -100,7 +109,7 @@ export function makeVisited(
   const least = pages * PAGE + threads * CHUNK_BYTES;
   if (least > budget) throw new UsageError(`${budget} bytes of memory: this search begins with ${least}`);
   const maximum = Math.max(pages, Math.min(MOST_PAGES, Math.floor(budget / PAGE)));
-  const memory = new WebAssembly.Memory({ initial: pages, maximum, shared: true });
+  const memory = reserve(pages, maximum);
   const lines = linesIn(pages, at, slack);
   control.set('lines', lines);
   control.set('limit', limitOf(lines, LOAD));
