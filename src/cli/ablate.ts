@@ -24,11 +24,11 @@ export function ablateCommand(): Command {
     .argument('<kernel>', 'kernel on trial: see "breakcow kernels"')
     .summary('what each knob (each hunk) of a kernel is needed for')
     .description(
-      'Drop every knob in which a kernel differs from its base, one at a time, and search for a shortest program that breaks a promise without the knob, and not with it. Then search the whole kernel, and tell which knobs cure what is left. --time is for all searches together (4 minutes unless --depth is given).',
+      'Drop every knob in which a kernel differs from its base, one at a time, and search for a shortest program that breaks a promise without the knob, and not with it. The whole kernel is searched as well; the table tells what breaks with all knobs, and which ones of the catalogue cure that. --time is for all searches together (4 minutes unless --depth is given).',
     )
     .option('--with <knob>', 'turn a knob on; may be repeated', collect)
     .option('--without <knob>', 'turn a knob off; may be repeated', collect);
-  return withJson(withSearch(command, 'small pages, huge pages or the file, as the knob needs'))
+  return withJson(withSearch(command, 'small pages 11 levels deep, huge ones 9 or a file, as the knob needs'))
     .addHelpText(
       'after',
       `

@@ -6,7 +6,6 @@ import { beside, fold, foldProgram, TABLE_COLUMNS } from '../report/columns.js';
 import { printSpec } from '../text/id.js';
 import type { Ablation, AblationRow } from './ablate.js';
 import type { CheckResult } from './check.js';
-import { scopeWords } from './scope.js';
 import { type ShortestFinding, shortestLabel } from './shortest.js';
 import { boundText, diameterOf, exhaustedText, omissionText, outcomeOf, plural, verdictText } from './verdict.js';
 
@@ -22,11 +21,11 @@ export function droppedName({ knob, on }: AblationRow): string {
   return `${on ? '-' : '+'}${knob.name}`;
 }
 
-/** `not needed up to depth 9 (1,116,740 states)` */
-function notNeeded({ result, bound }: CheckResult): string {
-  const size = plural(result.states, 'state');
-  const where = result.ended === 'closed' ? `closed, ${size}` : `up to depth ${diameterOf(result)}, ${size}`;
-  return `not needed: ${where}; ${scopeWords(bound.scope)}`;
+/** `not needed up to depth 9: the same 1,116,740 states as with it (huge pages)` */
+function notNeeded({ check: { result }, label, unused }: AblationRow): string {
+  const where = result.ended === 'closed' ? 'anywhere' : `up to depth ${diameterOf(result)}`;
+  const size = unused ? `the same ${plural(result.states, 'state')} as with it` : plural(result.states, 'state');
+  return `not needed ${where}: ${size} (${label})`;
 }
 
 export function ablateHeader(spec: KernelSpec, base: string): string {
@@ -35,11 +34,11 @@ export function ablateHeader(spec: KernelSpec, base: string): string {
 }
 
 export function ablateRow(row: AblationRow): string {
-  const { finding, check, instead } = row;
+  const { finding, instead } = row;
   const besides = instead.length > 0 ? `; with it ${instead.join(', ')}` : '';
   const right = finding
     ? [`${finding.slug}, ${shortestLabel(finding.steps)}${besides}`, ...foldProgram(finding.program, RIGHT)]
-    : fold(notNeeded(check), RIGHT);
+    : fold(notNeeded(row), RIGHT);
   return rows(droppedName(row), right).join('\n');
 }
 
@@ -60,7 +59,7 @@ function curesOf(cures: readonly Cure[]): string {
 
 /** What several scopes found, one program for each promise and best cure, shortest first. */
 export function leftFindings({ left }: Ablation): ShortestFinding[] {
-  const all = left.flatMap(({ findings }) => findings).toSorted((a, b) => a.length - b.length);
+  const all = left.flatMap(({ check }) => check.findings).toSorted((a, b) => a.length - b.length);
   const flaw = ({ slug, diagnosis }: ShortestFinding) => {
     const [best] = diagnosis.cures;
     return `${slug} ${best ? printFlips(best.flips) : diagnosis.cause.function}`;
@@ -68,8 +67,12 @@ export function leftFindings({ left }: Ablation): ShortestFinding[] {
   return all.filter((finding, i) => all.findIndex((one) => flaw(one) === flaw(finding)) === i);
 }
 
+function promisesOf({ findings }: CheckResult): number {
+  return new Set(findings.map(({ invariant }) => invariant)).size;
+}
+
 export function ablateTail(catalogue: Catalogue, ablation: Ablation): string {
-  const { spec, left } = ablation;
+  const { left } = ablation;
   const findings = leftFindings(ablation);
   const lines = findings.flatMap(({ slug, length, program, diagnosis: { cures } }) =>
     rows(`${slug}, ${plural(length, 'operation')}`, [
@@ -77,17 +80,13 @@ export function ablateTail(catalogue: Catalogue, ablation: Ablation): string {
       ...fold(curesOf(cures), RIGHT, '  '),
     ]),
   );
-  const bounds = left.flatMap((check) => [
-    ...fold(
-      `${verdictText(check.result, new Set(check.findings.map(({ invariant }) => invariant)).size)}.`,
-      TABLE_COLUMNS,
-    ),
-    ...fold(`Bound: ${boundText(catalogue, check.bound)}.`, TABLE_COLUMNS, '  '),
-    ...[omissionText(check.result, 'exact'), exhaustedText(catalogue, check.result)]
+  const bounds = left.flatMap(({ label, check }) => [
+    ...fold(`${label}: ${verdictText(check.result, promisesOf(check))}`, TABLE_COLUMNS, '  '),
+    ...[boundText(catalogue, check.bound), omissionText(check.result, 'exact'), exhaustedText(catalogue, check.result)]
       .filter((text) => text !== '')
-      .flatMap((text) => fold(text, TABLE_COLUMNS, '  ')),
+      .flatMap((text) => fold(`  ${text}`, TABLE_COLUMNS, '    ')),
   ]);
-  const head = findings.length === 0 ? [`nothing is left of ${printSpec(spec)}`] : rows(`left with all of them`, ['']);
+  const head = findings.length === 0 ? ['with all of them: nothing broken'] : rows('with all of them', ['']);
   return ['', ...head, ...lines, '', ...bounds].join('\n');
 }
 
@@ -124,9 +123,10 @@ export function ablateData(catalogue: Catalogue, ablation: Ablation) {
       doc: row.knob.doc,
       needed: row.finding !== undefined,
       ...(row.finding && { finding: findingData(row.finding), instead: row.instead }),
+      unused: row.unused,
       search: checkData(catalogue, row.check),
     })),
     left: leftFindings(ablation).map(findingData),
-    searches: left.map((check) => checkData(catalogue, check)),
+    searches: left.map(({ label, check }) => ({ label, ...checkData(catalogue, check) })),
   };
 }

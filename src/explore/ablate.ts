@@ -7,25 +7,42 @@ import { breaks, Trial } from '../findings/trial.js';
 import { type CheckResult, checkKernel, type SearchOptions } from './check.js';
 import { DEFAULT_SCOPE, type Scope } from './scope.js';
 import type { ShortestFinding } from './shortest.js';
+import type { ExploreResult } from './types.js';
+
+/** Where a knob is searched for. */
+export interface Place {
+  /** `huge pages` */
+  readonly label: string;
+  readonly scope: Scope;
+  readonly depth?: number;
+}
 
 export interface AblationRow {
   readonly knob: KnobInfo;
   /** The kernel has it turned on (true), its base has not; or the reverse. */
   readonly on: boolean;
+  readonly label: string;
   /** The kernel without it, searched for what the whole kernel keeps. */
   readonly check: CheckResult;
   /** A shortest program that breaks a promise without the knob, and not with it. */
   readonly finding?: ShortestFinding;
   /** Slugs of other promises that it breaks with the knob. */
   readonly instead: readonly string[];
+  /** Level for level it had as many states as the whole kernel: nothing shows that the knob is used at all. */
+  readonly unused: boolean;
+}
+
+/** The kernel with all its knobs in one place. */
+export interface Whole {
+  readonly label: string;
+  readonly check: CheckResult;
 }
 
 export interface Ablation {
   readonly spec: KernelSpec;
   readonly base: string;
   readonly rows: readonly AblationRow[];
-  /** The kernel with all its knobs, one search per scope. */
-  readonly left: readonly CheckResult[];
+  readonly left: readonly Whole[];
 }
 
 export interface AblateOptions extends SearchOptions {
@@ -35,12 +52,18 @@ export interface AblateOptions extends SearchOptions {
   readonly onRow?: (row: AblationRow) => void;
 }
 
-const SMALL: Scope = { ...DEFAULT_SCOPE, gup: ['common'] };
-const HUGE: Scope = { ...SMALL, pmds: 1 };
-const FILE: Scope = { ...DEFAULT_SCOPE, dax: true, swap: false };
+const PINNED: Scope = { ...DEFAULT_SCOPE, gup: ['common'] };
+const SMALL: Place = { label: 'small pages', scope: PINNED, depth: 11 };
+const HUGE: Place = { label: 'huge pages', scope: { ...PINNED, pmds: 1 }, depth: 9 };
+const FILE: Place = { label: 'file', scope: { ...DEFAULT_SCOPE, dax: true, swap: false }, depth: 14 };
+/** Where pins break a promise sooner they hide what reads do. */
+const READS: readonly Place[] = [
+  { label: 'reads', scope: DEFAULT_SCOPE, depth: 12 },
+  { label: 'reads, huge pages', scope: { ...DEFAULT_SCOPE, pmds: 1 }, depth: 8 },
+];
 
-/** The smallest scope in which a knob can matter, by the level of page table that its name tells. */
-export function scopeOf({ name }: KnobInfo): Scope {
+/** The smallest place in which a knob can matter, by the level of page table that its name tells. */
+export function placeOf({ name }: KnobInfo): Place {
   if (/pud/.test(name)) return FILE;
   return /pmd|huge|split|thp|large|folio/.test(name) ? HUGE : SMALL;
 }
@@ -80,38 +103,56 @@ export async function ablate(engine: Engine, spec: KernelSpec, options: AblateOp
   const { scope, timeMs, onStart, onRow, ...search } = options;
   const { base, knobs } = ownKnobs(engine, spec);
   const vector = engine.catalogue.vector(spec);
-  const wanted = new Set(knobs.map((knob) => scope ?? scopeOf(knob)));
-  const scopes = scope ? [scope] : [SMALL, HUGE, FILE].filter((one) => wanted.has(one));
+  const given: Place | undefined = scope && { label: 'scope given', scope };
+  const wanted = new Set(knobs.map((knob) => given ?? placeOf(knob)));
+  const places = given ? [given] : [SMALL, HUGE, FILE].filter((place) => wanted.has(place));
+  const whole = given ? places : [...places, ...READS];
   const ends = timeMs === undefined ? undefined : performance.now() + timeMs;
-  let searches = knobs.length + scopes.length;
-  const share = () => {
-    const each = ends === undefined ? undefined : Math.max(1, (ends - performance.now()) / searches);
+  let searches = knobs.length + whole.length;
+  const searchAt = (at: KernelSpec, place: Place, until: number | undefined, against?: KernelSpec) => {
+    const share = ends === undefined ? undefined : Math.max(1, (ends - performance.now()) / searches);
     searches--;
-    return each === undefined ? {} : { timeMs: each };
+    const depth = search.depth ?? place.depth;
+    const { until: _, ...rest } = search;
+    const how = {
+      ...rest,
+      ...(depth !== undefined && { depth }),
+      ...(share !== undefined && { timeMs: share }),
+      ...(until !== undefined && { until }),
+    };
+    return checkKernel(engine, at, place.scope, how, against);
   };
+  const left: Whole[] = [];
+  for (const place of whole) {
+    if (options.signal?.aborted) break;
+    onStart?.(`${spec.kernel}, ${place.label}`);
+    left.push({ label: place.label, check: await searchAt(spec, place, 0) });
+  }
   const rows: AblationRow[] = [];
   for (const knob of knobs) {
     if (options.signal?.aborted) break;
     const on = knobOn(vector, knob.id);
+    const place = given ?? placeOf(knob);
     onStart?.(`${on ? '-' : '+'}${knob.name}`);
-    const { until: _, ...rest } = search;
-    const check = await checkKernel(
-      engine,
-      dropped(spec, knob, on),
-      scope ?? scopeOf(knob),
-      { ...rest, ...share() },
-      spec,
-    );
+    const check = await searchAt(dropped(spec, knob, on), place, undefined, spec);
     const [finding] = check.findings;
-    const row = { knob, on, check, ...(finding && { finding }), instead: brokenBy(engine, spec, finding) };
+    const beside = left.find(({ label }) => label === place.label);
+    const row = {
+      knob,
+      on,
+      label: place.label,
+      check,
+      ...(finding && { finding }),
+      instead: brokenBy(engine, spec, finding),
+      unused: beside !== undefined && isSameGraph(check.result, beside.check.result),
+    };
     rows.push(row);
     onRow?.(row);
   }
-  const left: CheckResult[] = [];
-  for (const one of scopes) {
-    if (options.signal?.aborted) break;
-    onStart?.('the whole kernel');
-    left.push(await checkKernel(engine, spec, one, { ...search, until: 0, ...share() }));
-  }
   return { spec, base, rows, left };
+}
+
+/** As many states in every level that both have. */
+function isSameGraph(a: ExploreResult, b: ExploreResult): boolean {
+  return a.levels.every((count, depth) => b.levels[depth] === undefined || b.levels[depth] === count);
 }

@@ -5,9 +5,10 @@ export const TABLE_COLUMNS = 100;
 /** Breaks `text` at blanks into lines of at most `width` columns; a longer word has a line of its own. */
 export function fold(text: string, width: number, indent = ''): string[] {
   const lines: string[] = [];
+  const lead = text.slice(0, text.length - text.trimStart().length);
   let line = '';
-  for (const word of text.split(' ')) {
-    const longer = line === '' ? word : `${line} ${word}`;
+  for (const word of text.trimStart().split(' ')) {
+    const longer = line === '' ? lead + word : `${line} ${word}`;
     if (longer.length <= width || line === '') {
       line = longer;
     } else {
