@@ -65,7 +65,6 @@ export function shortestFindings(engine: Engine, spec: KernelSpec, paths: readon
       if (tries === MAX_PATHS || (known[0] && stepsOf(program) > stepsOf(known[0].words))) continue;
       looked.set(invariant, tries + 1);
       const words = canonical(engine.catalogue.ops, program);
-      if (known.some((one) => cures(engine, vector, one, words) && isPlain(one))) continue;
       const diagnosis = diagnose(engine, spec, words, invariant);
       if (!diagnosis)
         throw new Error(`a path of the search breaks nothing: ${printProgram(words, engine.catalogue.ops)}`);
@@ -76,11 +75,6 @@ export function shortestFindings(engine: Engine, spec: KernelSpec, paths: readon
   return [...found.entries()]
     .flatMap(([invariant, diagnoses]) => diagnoses.map((diagnosis) => toFinding(engine, invariant, diagnosis)))
     .toSorted((a, b) => a.steps - b.steps || a.invariant - b.invariant);
-}
-
-/** One knob cures it, so whatever that knob cures too is the same flaw. */
-function isPlain({ cures: [best] }: Diagnosis): boolean {
-  return best !== undefined && best.flips.length === 1 && best.faithful;
 }
 
 function stepsOf(words: Uint32Array): number {
