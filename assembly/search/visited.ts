@@ -160,7 +160,7 @@ export function grow(from: u32, to: u32): i32 {
       store<u64>(last, print);
       last += print != 0 ? 8 : 0;
     }
-    memory.fill(start, 0, stop - start);
+    if (last > moving) memory.fill(start, 0, stop - start);
     for (let p = moving; p < last; p += 8) {
       const print = load<u64>(p);
       let slot = home(print);

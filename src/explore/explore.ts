@@ -18,6 +18,7 @@ export interface ExploreHooks {
 }
 
 const MOST_WORKERS = 256;
+const MOST_TIMER_MS = 2 ** 31 - 1;
 const SUBJECTS = new URL('./make.js', import.meta.url).href;
 
 /**
@@ -45,7 +46,10 @@ export async function explore(options: ExploreOptions, hooks: ExploreHooks = {})
   const interrupt = () => control.stop('interrupted');
   options.signal?.addEventListener('abort', interrupt);
   if (options.signal?.aborted) interrupt();
-  const timer = options.timeMs === undefined ? undefined : setTimeout(() => control.stop('time'), options.timeMs);
+  const { timeMs } = options;
+  // A longer timer would go off at once.
+  const timer =
+    timeMs === undefined ? undefined : setTimeout(() => control.stop('time'), Math.min(timeMs, MOST_TIMER_MS));
   try {
     const [answer] = await threads.run([{ kind: 'roots' }]);
     const search = options.order === 'depth' ? searchDepth : searchBreadth;
