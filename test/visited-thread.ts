@@ -10,6 +10,8 @@ export interface Stretch {
   readonly first: number;
   readonly count: number;
   readonly batch: number;
+  /** Threads that begin each batch together; they are to have as many batches. */
+  readonly pace?: number;
 }
 
 /** A bijection: different numbers, different fingerprints, none of them 0 but that of 0. */
@@ -21,16 +23,25 @@ export function fingerprintOf(n: number): bigint {
 }
 
 if (parentPort) {
-  const { setup, thread, first, count, batch } = workerData as Stretch;
+  const { setup, thread, first, count, batch, pace } = workerData as Stretch;
   const visited = new Visited(setup, thread);
   const control = new Control(setup.control);
   const prints = BigUint64Array.from({ length: count }, (_, i) => fingerprintOf(first + i));
   const fresh = new Uint8Array(count);
-  // All threads begin together.
-  control.add('cursor', 1);
-  while (control.get('cursor') < control.get('done'));
+  // Words that only a search uses are free here.
+  const meet = (times: number) => {
+    control.add('cursor', 1);
+    while (control.get('cursor') < times);
+  };
+  meet(control.get('done'));
   visited.gate.enter();
-  for (let from = 0; from < count; from += batch) {
+  for (let from = 0, batches = 2; from < count; from += batch, batches++) {
+    if (pace) {
+      // Whoever waits here does not keep others from a growth.
+      visited.gate.leave();
+      meet(pace * batches);
+      visited.gate.enter();
+    }
     const slice = prints.subarray(from, from + batch);
     const answer = visited.insert(slice);
     if (!answer) break;

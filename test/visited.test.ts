@@ -24,7 +24,7 @@ function single(budget = 64 * MIB, kind: Parameters<typeof makeVisited>[0] = EXA
 async function together(
   kind: Parameters<typeof makeVisited>[0],
   budget: number,
-  stretches: readonly Pick<Stretch, 'first' | 'count' | 'batch'>[],
+  stretches: readonly Omit<Stretch, 'setup' | 'thread'>[],
 ): Promise<{ control: Control; fresh: Uint8Array[]; visited: Visited }> {
   const control = new Control();
   // One hand more, to look at the set in the end.
@@ -168,13 +168,19 @@ describe('visited set', () => {
 
   for (const kind of [EXACT, { kind: 'bits', log2: 30, hashes: 3 } as const]) {
     it(`${kind.kind}: of threads that enter the same, exactly one is told it is new`, async () => {
-      for (const [batch, threads] of [
-        [64, 2],
-        [4096, 3],
-        [65_536, 2],
+      for (const [batch, threads, pace, apart] of [
+        [64, 2, 0, 1000],
+        [4096, 3, 0, 1000],
+        [65_536, 2, 0, 1000],
+        [1000, 2, 2, 0],
       ] as const) {
-        // All threads at the same time over the same numbers, and each some of its own.
-        const stretches = Array.from({ length: threads }, (_, t) => ({ first: 1 + 1000 * t, count: 300_000, batch }));
+        // All threads at the same time over the same numbers, and each some of its own; or in step over the same.
+        const stretches = Array.from({ length: threads }, (_, t) => ({
+          first: 1 + apart * t,
+          count: 300_000,
+          batch,
+          pace,
+        }));
         const { fresh, control, visited } = await together(kind, 256 * MIB, stretches);
         const times = tally(stretches, fresh);
         const wrong = [...times].filter(([, count]) => count !== 1);
