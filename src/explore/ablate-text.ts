@@ -5,9 +5,12 @@ import { type Cure, printFlips } from '../findings/cures.js';
 import { beside, fold, foldProgram, TABLE_COLUMNS } from '../report/columns.js';
 import { printSpec } from '../text/id.js';
 import type { Ablation, AblationRow } from './ablate.js';
+import { commonBounds } from './bounds.js';
 import type { CheckResult } from './check.js';
+import { scopeWords } from './scope.js';
 import { type ShortestFinding, shortestLabel } from './shortest.js';
-import { boundText, diameterOf, exhaustedText, omissionText, outcomeOf, plural, verdictText } from './verdict.js';
+import type { ExploreResult } from './types.js';
+import { boundText, diameterOf, outcomeOf, plural } from './verdict.js';
 
 const LEFT = 34;
 const RIGHT = TABLE_COLUMNS - LEFT;
@@ -67,8 +70,10 @@ export function leftFindings({ left }: Ablation): ShortestFinding[] {
   return all.filter((finding, i) => all.findIndex((one) => flaw(one) === flaw(finding)) === i);
 }
 
-function promisesOf({ findings }: CheckResult): number {
-  return new Set(findings.map(({ invariant }) => invariant)).size;
+/** `up to depth 9, 3,023,182 states`, `closed, 57,793 states` */
+function searchedText(result: ExploreResult): string {
+  const where = result.ended === 'closed' ? 'closed' : `up to depth ${diameterOf(result)}`;
+  return `${where}, ${plural(result.states, 'state')}`;
 }
 
 export function ablateTail(catalogue: Catalogue, ablation: Ablation): string {
@@ -80,14 +85,13 @@ export function ablateTail(catalogue: Catalogue, ablation: Ablation): string {
       ...fold(curesOf(cures), RIGHT, '  '),
     ]),
   );
-  const bounds = left.flatMap(({ label, check }) => [
-    ...fold(`${label}: ${verdictText(check.result, promisesOf(check))}`, TABLE_COLUMNS, '  '),
-    ...[boundText(catalogue, check.bound), omissionText(check.result, 'exact'), exhaustedText(catalogue, check.result)]
-      .filter((text) => text !== '')
-      .flatMap((text) => fold(`  ${text}`, TABLE_COLUMNS, '    ')),
-  ]);
+  const bounds = left.flatMap(({ label, check: { result, bound } }) => {
+    const text = `searched ${searchedText(result)}: ${scopeWords(bound.scope)}`;
+    return fold(`${label}: ${text}`, TABLE_COLUMNS, '  ');
+  });
+  const all = left.map(({ check }) => check);
   const head = findings.length === 0 ? ['with all of them: nothing broken'] : rows('with all of them', ['']);
-  return ['', ...head, ...lines, '', ...bounds].join('\n');
+  return ['', ...head, ...lines, '', ...bounds, ...commonBounds(catalogue, all)].join('\n');
 }
 
 function checkData(catalogue: Catalogue, { bound, result }: CheckResult) {

@@ -2,12 +2,13 @@
 import type { Catalogue } from '../engine/catalogue.js';
 import { beside, fold, foldProgram, TABLE_COLUMNS } from '../report/columns.js';
 import { printSpec } from '../text/id.js';
+import { commonBounds } from './bounds.js';
 import type { CheckResult } from './check.js';
 import { blocksOf, type Compared, type Comparison, shortestOf } from './compare.js';
 import type { Costs } from './costs.js';
 import { scopeWords } from './scope.js';
 import { type ShortestFinding, shortestLabel } from './shortest.js';
-import { boundText, diameterOf, exhaustedText, grouped, omissionText, outcomeOf, symmetryWords } from './verdict.js';
+import { boundText, diameterOf, grouped, outcomeOf } from './verdict.js';
 
 const LABELS = 24;
 
@@ -126,7 +127,10 @@ export function compareText(catalogue: Catalogue, comparison: Comparison): strin
       TABLE_COLUMNS,
     ),
     ...searched,
-    ...bounds(catalogue, kernels),
+    ...commonBounds(
+      catalogue,
+      kernels.flatMap(({ searches }) => searches.map(({ check }) => check)),
+    ),
     ...shownPrograms(catalogue, kernels).flatMap(({ finding, kernels: names }) => [
       '',
       ...fold(`${finding.slug}, ${finding.length}: ${names.join(', ')}`, TABLE_COLUMNS, '  '),
@@ -138,22 +142,6 @@ export function compareText(catalogue: Catalogue, comparison: Comparison): strin
 /** A long name goes on below, knob by knob. */
 function foldName(name: string): string[] {
   return name.split(' ');
-}
-
-function bounds(catalogue: Catalogue, kernels: readonly Compared[]): string[] {
-  const checks = kernels.flatMap(({ searches }) => searches.map(({ check }) => check));
-  const [first] = checks;
-  if (!first) return [];
-  const worst = checks.reduce((a, b) => (a.result.omission >= b.result.omission ? a : b));
-  const frames = `${catalogue.at('NR_FRAMES')} page frames, ${catalogue.at('NR_SLOTS')} swap slots`;
-  const exhausted = checks.reduce((sum, { result }) => sum + result.exhausted, 0);
-  return [
-    `${frames}; ${symmetryWords(first.bound.symmetry)}`,
-    omissionText(worst.result, 'exact'),
-    exhaustedText(catalogue, { ...first.result, exhausted }),
-  ]
-    .filter((text) => text !== '')
-    .flatMap((text) => fold(text, TABLE_COLUMNS, '  '));
 }
 
 function costNote(kernels: readonly Compared[], seed: bigint): string {
