@@ -14,12 +14,14 @@ import { encode_handles, encode_sleepers } from './encode-handles';
 import { encode_mm, promises_at } from './encode-mm';
 import { encode_lost, encode_named } from './encode-pages';
 import { DEAD, end, forget_names, names_begin, nrPages, put, stir, Symmetry, symmetry } from './names';
+import { presentBits, relevance_begin, swapBits, vmaBits } from './relevance';
 
 let nrMms: u32 = 2;
 let pageOrders: u32 = 1;
-/** Scope: what is merged, processes, pages per order, orders at PAGE_ORDERS. */
-export function canon_begin(level: u32, mms: u32, pages: u32, orders: u32): void {
+/** Scope: what is merged, processes, pages per order, orders at PAGE_ORDERS, words at ALPHABET. */
+export function canon_begin(level: u32, mms: u32, pages: u32, orders: u32, words: u32): void {
   names_begin(level, pages);
+  relevance_begin(words, pages);
   nrMms = mms;
   pageOrders = orders;
 }
@@ -50,14 +52,15 @@ function looks(mm: u32, order: usize): u64 {
     const page: u32 = load<u8>(order + (k as usize));
     const pmd = pmd_at(mm, page >> 2);
     const e = pmd_trans_huge(pmd) ? 0 : nameless(pte_at(mm, page));
-    h = stir(h ^ (e | ((vm_flags(mm, page) as u64) << 16) | ((promises_at(mm, page) as u64) << 32) | (nameless(pmd) << 48)));
+    h = stir(h ^ (e | (((vm_flags(mm, page) & vmaBits) as u64) << 16) | ((promises_at(mm, page) as u64) << 32) | (nameless(pmd) << 48)));
   }
   return h;
 }
 // @ts-ignore: decorator
 @inline function nameless(e: u64): u64 {
-  if (pte_present(e)) return (e & 0xfff) | 0x8000;
-  return e == 0 ? 0 : (e & 0x3fff) | (is_swap_pte(e) ? 0x4000 : 0xc000);
+  if (pte_present(e)) return (e & (presentBits as u64)) | 0x8000;
+  if (is_swap_pte(e)) return (e & (swapBits as u64)) | 0x4000;
+  return e == 0 ? 0 : (e & 0x3fff) | 0xc000;
 }
 /** The least hash over all orders of processes [from, living) among those that look alike. */
 function least_hash(from: u32, living: u32, order: usize): u64 {

@@ -1,8 +1,7 @@
 // What the reference memory can still answer, in the encoding of a state.
-import { HANDLE_SIZE, HANDLES } from '../mm/layout';
-import { F_GUP_PIN, F_GUP_WRITE } from '../ops/table';
 import { descends, foreign, handle_life, handle_time, life, via_handle } from '../oracle/promises';
 import { HANDLE_ORDER, MM_ORDER, VERSION_QUEUE } from './area';
+import { is_get_for_write } from './encode-handles';
 import { put, versions } from './names';
 
 /**
@@ -22,10 +21,6 @@ export function encode_answers(nrHeld: u32, living: u32): void {
     const h: u32 = load<u8>(HANDLE_ORDER + (k as usize));
     if (is_get_for_write(h)) put(descendants(h, nrHeld, living));
   }
-}
-// @ts-ignore: decorator
-@inline function is_get_for_write(h: u32): bool {
-  return ((load<u16>(HANDLES + (h as usize) * HANDLE_SIZE, 4) as u32) & (F_GUP_WRITE | F_GUP_PIN)) == F_GUP_WRITE;
 }
 /** Who came from the handle's owner since the grant, and who is the owner. */
 function descendants(h: u32, nrHeld: u32, living: u32): u32 {

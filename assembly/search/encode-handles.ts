@@ -1,7 +1,7 @@
 // GUP handles and sleeping threads in the encoding of a state.
 import { HANDLE_SIZE, HANDLES, NR_FRAMES, NR_SLEEPERS, SLEEPER_SIZE, SLEEPERS } from '../mm/layout';
 import { page_version } from '../mm/page';
-import { Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y } from '../ops/table';
+import { F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y } from '../ops/table';
 import {
   foreign, H, handle_life, handle_state, handle_time, handle_version, held, life, own_since,
 } from '../oracle/promises';
@@ -12,13 +12,22 @@ import { DEAD, frame, put, Symmetry, symmetry, UNNAMED } from './names';
 @inline function handle_at(h: u32): usize {
   return HANDLES + (h as usize) * HANDLE_SIZE;
 }
+/** Attached, and forked since: it matters for what is written through a GET. */
+// @ts-ignore: decorator
+@inline function state_of(h: u32): u32 {
+  return is_get_for_write(h) ? handle_state(h) : handle_state(h) & ~(H.ATTACHED | H.FORKED);
+}
+// @ts-ignore: decorator
+@inline export function is_get_for_write(h: u32): bool {
+  return ((load<u16>(handle_at(h), 4) as u32) & (F_GUP_WRITE | F_GUP_PIN)) == F_GUP_WRITE;
+}
 /** What tells handles apart before their frames have names. */
 function handle_key(h: u32, order: usize): u32 {
   const handle = handle_at(h);
   const f: u32 = load<u8>(handle, 3);
   const named: u32 = f >= NR_FRAMES ? f & 31 : load<u8>(FRAME_NAME + (f as usize)) & 31;
   return holder(h) | (place_of(load<u8>(handle, 2), order) << 2) | ((load<u16>(handle, 4) as u32) << 5) |
-    (handle_state(h) << 14) | (named << 19) | (after_detach(h, f) << 24);
+    (state_of(h) << 14) | (named << 19) | (after_detach(h, f) << 24);
 }
 /** Place of the process that took the handle, if it still lives. */
 // @ts-ignore: decorator
@@ -72,7 +81,7 @@ export function encode_handles(order: usize): u32 {
     const handle = handle_at(h);
     const f: u32 = load<u8>(handle, 3);
     put(holder(h) | (place_of(load<u8>(handle, 2), order) << 2) | (frame(f) << 5) | ((load<u16>(handle, 4) as u32) << 10) |
-      (handle_state(h) << 19));
+      (state_of(h) << 19));
     put(after_detach(h, f) | ((symmetry == Symmetry.NONE ? h : 0) << 2));
   }
   return n;

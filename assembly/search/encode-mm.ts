@@ -6,14 +6,14 @@ import {
   DAX, DIRTY, MAPPED, mask, promised, REGISTERED, SHARED, TRACKING, uffd, WP_MAYBE, WP_YES, WRITABLE,
 } from '../oracle/promises';
 import { frame, nrPages, put, slot, Symmetry, symmetry, version } from './names';
+import { apart, getsForWrite, presentBits, swapBits, vmaBits } from './relevance';
 
 /** An entry: 14 low bits, NX, kind, and the name of what it refers to. */
 function leaf(e: u64): u32 {
   if (e == 0) return 0;
-  const bits = ((e & 0x3fff) as u32) | (((e >> 63) as u32) << 14);
-  // Bits 12 and 13 of a present entry belong to the frame number.
-  if (pte_present(e)) return (bits & 0x4fff) | (1 << 15) | (frame(pte_pfn(e)) << 17);
-  if (is_swap_pte(e)) return (bits & 0x3fff) | (2 << 15) | (slot(swp_offset(e)) << 17);
+  const bits = e as u32;
+  if (pte_present(e)) return (bits & presentBits) | (((e >> 63) as u32) << 14) | (1 << 15) | (frame(pte_pfn(e)) << 17);
+  if (is_swap_pte(e)) return (bits & swapBits) | (2 << 15) | (slot(swp_offset(e)) << 17);
   return (bits & 0x3fff) | (3 << 15) | ((swp_offset(e) & 31) << 17);
 }
 // @ts-ignore: decorator
@@ -26,14 +26,14 @@ function leaf(e: u64): u32 {
   const all = ((mask(mm, MAPPED) >> page) & 1) | (((mask(mm, WRITABLE) >> page) & 1) << 1) |
     (((mask(mm, WP_YES) >> page) & 1) << 2) | (((mask(mm, WP_MAYBE) >> page) & 1) << 3) |
     (((mask(mm, REGISTERED) >> page) & 1) << 4) | (((mask(mm, DIRTY) >> page) & 1) << 5) |
-    (((mask(mm, TRACKING) >> page) & 1) << 6) | (((mask(mm, SHARED) >> page) & 1) << 7);
+    (((mask(mm, TRACKING) >> page) & 1) << 6) | (getsForWrite ? ((mask(mm, SHARED) >> page) & 1) << 7 : 0);
   return all | (((mask(mm, DAX) >> page) & 1) << 8);
 }
 /** anon_vmas are told apart within a process only: the first page of this order that has the same. */
 // @ts-ignore: decorator
 @inline function anon(mm: u32, order: usize, k: u32, page: u32): u32 {
   const id = anon_vma(mm, page);
-  if (id == 0) return 0;
+  if (id == 0 || apart) return (id != 0) as u32;
   let first: u32 = 0;
   while (first < k && anon_vma(mm, load<u8>(order + (first as usize))) != id) first++;
   return (first + 1) | ((id >> 7) << 4);
@@ -52,7 +52,7 @@ export function encode_mm(mm: u32, order: usize): void {
       put(pmd == 0 ? 0 : pmd_trans_huge(pmd) ? leaf(pmd) : 1 << 16);
     }
     put(pmd_trans_huge(pmd) || pmd == 0 ? 0 : leaf(pte_at(mm, page)));
-    put(vm_flags(mm, page) | (anon(mm, order, k, page) << 12) | (((vma_starts(mm) >> page) & 1) << 20));
+    put((vm_flags(mm, page) & vmaBits) | (anon(mm, order, k, page) << 12) | (((vma_starts(mm) >> page) & 1) << 20));
     const tlb = TLB + ((mm as usize) << 3) + (page as usize);
     put(cached(load<u8>(tlb)) | (cached(load<u8>(tlb, TLB_CPU_SIZE)) << 8) | (version(promised(mm, page)) << 16));
     put(promises_at(mm, page));

@@ -6,6 +6,7 @@ import {
 import { PageCompound, page_flags, page_version, PG_DIRTY } from '../mm/page';
 import { FRAME_NAME, FRAME_QUEUE, MM_PLACE, SLOT_NAME, SLOT_QUEUE } from './area';
 import { frame, framesQueued, framesSeen, put, slot, slots, stir, version } from './names';
+import { pageBits } from './relevance';
 
 // @ts-ignore: decorator
 @inline function page_slot(f: u32): u32 {
@@ -23,7 +24,7 @@ function encode_frame(f: u32): void {
   const n: u32 = PageCompound(f) ? HPAGE_PMD_NR : 1;
   for (let i: u32 = 0; i < n; i++) {
     const one = f + i;
-    put((load<u8>(PG_MAPCOUNT + (one as usize)) as u32) | (page_flags(one) << 4) | (version(page_version(one)) << 12) |
+    put((load<u8>(PG_MAPCOUNT + (one as usize)) as u32) | ((page_flags(one) & pageBits) << 4) | (version(page_version(one)) << 12) |
       (page_slot(one) << 20));
   }
   if (n == 1) return;
@@ -54,7 +55,7 @@ export function encode_lost(): void {
   for (let m = ~load<u32>(FREE_MASK) & ~framesSeen & ((1 << NR_FRAMES) - 1); m != 0; m &= m - 1) {
     const at = ctz(m) as usize;
     sum += stir((load<u8>(PG_REFS + at) as u64) | ((load<u8>(PG_MAPCOUNT + at) as u64) << 8) | ((load<u8>(PG_PINS + at) as u64) << 16) |
-      ((page_flags(ctz(m)) as u64) << 24) | (((load<u8>(PG_SLOT + at) != 0) as u64) << 32));
+      (((page_flags(ctz(m)) & pageBits) as u64) << 24) | (((load<u8>(PG_SLOT + at) != 0) as u64) << 32));
   }
   put(sum as u32);
   put((sum >> 32) as u32);

@@ -58,7 +58,7 @@ export function search_begin(symmetry: u32, mms: u32, pages: u32, orders: u32, n
   if (nrSingles + 2 * nrPairs > MAX_WORDS || nrSingles + nrPairs == 0 || orders == 0 || orders > MAX_PAGE_ORDERS) return 0;
   if (mms == 0 || mms > 3 || pages > 8) return 0;
   for (let i: u32 = 0; i < nrSingles + 2 * nrPairs; i++) if (!op_valid(load<u32>(ALPHABET + ((i as usize) << 2)))) return 0;
-  canon_begin(symmetry, mms, pages, orders);
+  canon_begin(symmetry, mms, pages, orders, nrSingles + 2 * nrPairs);
   singles = nrSingles;
   steps = nrSingles + nrPairs;
   if (steps > MAX_CANDIDATES) return 0;
