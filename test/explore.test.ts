@@ -30,7 +30,10 @@ interface Graph {
   readonly broken: Map<number, string[]>;
 }
 
-/** The same search with a Set of JavaScript; `whole`: also beyond the level that first breaks something. `depth`: levels at most. */
+/**
+ * The same search with a Set of JavaScript; `whole`: also beyond the level that first breaks something. `depth`: levels
+ * at most.
+ */
 function reference(toy: Toy, whole = false, depth = Number.POSITIVE_INFINITY): Graph {
   const seen = new Set([0]);
   const broken = new Map<number, string[]>();

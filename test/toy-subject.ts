@@ -1,5 +1,5 @@
-// A transition system for the tests of the search: a random graph whose edges are a pure function of the node. Entries tell the
-// way from the root, so they grow with depth.
+// A transition system for the tests of the search: a random graph whose edges are a pure function of the node. Entries
+// tell the way from the root, so they grow with depth.
 import type { BrokenPath, Subject, SubjectSpec } from '../src/explore/types.js';
 
 export interface Toy {

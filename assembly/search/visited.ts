@@ -1,17 +1,19 @@
-// The visited set of an exhaustive search: one table of 64-bit fingerprints in memory that all threads share, or a filter of
-// bits. Each thread has its own instance over the same memory, with an area of its own for what goes in and comes out.
+// The visited set of an exhaustive search: one table of 64-bit fingerprints in memory that all threads share, or a
+// filter of bits. Each thread has its own instance over the same memory, with an area of its own for what goes in and
+// comes out.
 //
-// The table is open addressing by lines of 64 bytes = 8 fingerprints, 0 = empty. A fingerprint's home line is the high half of
-// (its high 32 bits x number of lines), so a table has any number of lines, and a larger table keeps their order. A line is filled
-// from its first slot, then the next line; nothing is ever removed. So a line that is not full ends every probe that passes it.
+// The table is open addressing by lines of 64 bytes = 8 fingerprints, 0 = empty. A fingerprint's home line is the high
+// half of (its high 32 bits x number of lines), so a table has any number of lines, and a larger table keeps their
+// order. A line is filled from its first slot, then the next line; nothing is ever removed. So a line that is not full
+// ends every probe that passes it.
 
 /** Fingerprints that one call takes at most: their lines are to stay in the cache from the first look to the second. */
 export const SLICE: u32 = 2048;
 /** Fingerprints of neighbouring full lines at most, see `grow`. */
 const CLUSTER: usize = 65536;
 /**
- * Areas of threads, one after the other: fingerprints in, one byte each out, the numbers of those that need a closer look, and
- * room for a cluster.
+ * Areas of threads, one after the other: fingerprints in, one byte each out, the numbers of those that need a closer
+ * look, and room for a cluster.
  */
 export const AREAS: u32 = 65536;
 const OUT: usize = <usize>SLICE * 8;
@@ -42,18 +44,23 @@ export function configure(area: u32): void {
   moving = <usize>area + MOVING;
 }
 
-/** The table: address, a multiple of 64, and lines without the slack. Every thread is told after it was made and after it grew. */
+/**
+ * The table: address, a multiple of 64, and lines without the slack. Every thread is told after it was made and after
+ * it grew.
+ */
 export function setTable(at: u32, count: u32): void {
   table = <usize>at;
   lines = <u64>count;
   end = table + ((<usize>count + <usize>SLACK) << 6);
 }
 
+// @ts-ignore: decorator
 @inline
 function home(print: u64): usize {
   return table + (<usize>(((print >> 32) * lines) >> 32) << 6);
 }
 
+// @ts-ignore: decorator
 @inline
 function inLine(line: usize, print: u64): bool {
   const key = i64x2.splat(<i64>print);
@@ -63,9 +70,10 @@ function inLine(line: usize, print: u64): bool {
 }
 
 /**
- * Looks at the home line of each of `n` fingerprints and returns how many are not there; their numbers stand in `pending`.
- * No branch depends on what is found, so the cache misses of many lines overlap.
+ * Looks at the home line of each of `n` fingerprints and lists in `pending` the numbers of those that are not there;
+ * returns the list's end. No branch depends on what is found, so the cache misses of many lines overlap.
  */
+// @ts-ignore: decorator
 @inline
 function sift(n: u32): usize {
   let last = pending;
@@ -79,8 +87,8 @@ function sift(n: u32): usize {
 }
 
 /**
- * Enters `n` fingerprints. Out: 1 for each that is new, 0 for one that was there or came earlier in this call. Returns how many are
- * new, or FULL. Of threads that enter the same one at the same time, one is told that it is new.
+ * Enters `n` fingerprints. Out: 1 for each that is new, 0 for one that was there or came earlier in this call. Returns
+ * how many are new, or FULL. Of threads that enter the same one at the same time, one is told that it is new.
  */
 export function insert(n: u32): i32 {
   const last = sift(n);
@@ -129,6 +137,7 @@ export function missing(n: u32): i32 {
   return absent;
 }
 
+// @ts-ignore: decorator
 @inline
 function full(line: usize): bool {
   return load<u64>(line, 56) != 0;
@@ -141,11 +150,11 @@ export function edge(line: u32, last: u32): u32 {
 }
 
 /**
- * Moves what lines `from` to `to` of a smaller table hold to where it belongs in the larger one that `setTable` named, in place:
- * from the end to the start by clusters, a cluster being some full lines and the one that ends them. Homes of a cluster's
- * fingerprints lie within it, and no home moves down, so what has been moved is never met again. Both lines are to be edges.
- * Threads may move different parts at the same time if the larger table's homes of all of them lie behind all of them.
- * Returns 0, or CROWDED with the table spoilt.
+ * Moves what lines `from` to `to` of a smaller table hold to where it belongs in the larger one that `setTable` named,
+ * in place: from the end to the start by clusters, a cluster being some full lines and the one that ends them. Homes of
+ * a cluster's fingerprints lie within it, and no home moves down, so what has been moved is never met again. Both lines
+ * are to be edges. Threads may move different parts at the same time if the larger table's homes of all of them lie
+ * behind all of them. Returns 0, or CROWDED with the table spoilt.
  */
 export function grow(from: u32, to: u32): i32 {
   const first = table + (<usize>from << 6);
@@ -185,6 +194,7 @@ export function setFilter(at: u32, log: u32, k: u32): void {
 const LOCKS: u64 = 4096;
 
 /** What the numbers of a fingerprint's bits go up by: odd, and none of the fingerprint's own bits shows through. */
+// @ts-ignore: decorator
 @inline
 function step(print: u64): u64 {
   const x = (print ^ (print >> 29)) * 0xbf58476d1ce4e5b9;
@@ -192,6 +202,7 @@ function step(print: u64): u64 {
 }
 
 /** Numbers of the fingerprints of which a bit is missing go to `pending`; see `sift`. */
+// @ts-ignore: decorator
 @inline
 function siftBits(n: u32): usize {
   let last = pending;
@@ -211,14 +222,15 @@ function siftBits(n: u32): usize {
   return last;
 }
 
+// @ts-ignore: decorator
 @inline
 function lockOf(print: u64): usize {
   return table - (<usize>LOCKS << 2) + (<usize>((print >> 7) & (LOCKS - 1)) << 2);
 }
 
 /**
- * Sets the bits of `n` fingerprints; out is 1 for each that set one. A lock makes sure that of two threads with the same fingerprint
- * one is told that it is new: each alone could set a part of its bits.
+ * Sets the bits of `n` fingerprints; out is 1 for each that set one. A lock makes sure that of two threads with the
+ * same fingerprint one is told that it is new: each alone could set a part of its bits.
  */
 export function insertBits(n: u32): i32 {
   const last = siftBits(n);

@@ -25,7 +25,10 @@ export class ChunkWriter {
   #chunk: Uint8Array<SharedArrayBuffer> | undefined;
   #used = 0;
 
-  /** `size`: bytes of an entry. `free`: chunks that may be overwritten. `budget`: bytes of the visited set and all chunks. */
+  /**
+   * `size`: bytes of an entry. `free`: chunks that may be overwritten. `budget`: bytes of the visited set and all
+   * chunks.
+   */
   constructor(size: number, control: Control, budget: number, free: readonly SharedArrayBuffer[]) {
     this.#size = size;
     this.#control = control;

@@ -1,4 +1,5 @@
-// The numbers that the threads of a search share, and the gate at which they wait while one of them rebuilds the visited set.
+// The numbers that the threads of a search share, and the gate at which they wait while one of them rebuilds the
+// visited set.
 import type { Ended } from './types.js';
 
 /** Why a search stops before its end; 0 = it goes on. */
@@ -21,13 +22,18 @@ const W = {
   /** Entries of the visited set, those included that threads are about to enter; and how many there may be. */
   count: 9,
   limit: 10,
-  /** Depth-first: threads without work; whether an offer stands, how many states it has, and of which depth; whether all is done. */
+  /**
+   * Depth-first: threads without work; whether an offer stands, how many states it has, and of which depth; whether all
+   * is done.
+   */
   idle: 11,
   offer: 12,
   offerCount: 13,
   offerDepth: 14,
   done: 15,
-  /** Work that the threads at the gate share: parts that nobody took, parts that are not finished; rings with any news. */
+  /**
+   * Work that the threads at the gate share: parts that nobody took, parts that are not finished; rings with any news.
+   */
   parts: 16,
   unfinished: 17,
   bell: 18,
@@ -125,8 +131,9 @@ export class Control {
 }
 
 /**
- * Threads enter before they use the visited set and leave after. One that finds the set too small shuts the gate; when every
- * thread inside has come to the gate or left, the last of them rebuilds the set, with the help of the others, and opens it.
+ * Threads enter before they use the visited set and leave after. One that finds the set too small shuts the gate; when
+ * every thread inside has come to the gate or left, the last of them rebuilds the set, with the help of the others, and
+ * opens it.
  */
 export class Gate {
   readonly #control: Control;

@@ -22,11 +22,12 @@ const MOST_TIMER_MS = 2 ** 31 - 1;
 const SUBJECTS = new URL('./make.js', import.meta.url).href;
 
 /**
- * Searches until no state is left or a bound is reached. Breadth-first, levels, states, transitions and the lengths of violations
- * are the same for any number of workers; with one worker so are the programs. A level that was begun and not ended does not
- * count, but what it found broken does: no shorter path breaks it.
+ * Searches until no state is left or a bound is reached. Breadth-first, levels, states, transitions and the lengths of
+ * violations are the same for any number of workers; with one worker so are the programs. A level that was begun and
+ * not ended does not count, but what it found broken does: no shorter path breaks it.
  *
- * Throws UsageError for options that make no sense, SearchError if a thread failed (a trap in the subject): nothing is proven then.
+ * Throws UsageError for options that make no sense, SearchError if a thread failed (a trap in the subject): nothing is
+ * proven then.
  */
 export async function explore(options: ExploreOptions, hooks: ExploreHooks = {}): Promise<ExploreResult> {
   const { workers, memory, visited: kind } = options;

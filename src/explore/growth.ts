@@ -59,8 +59,9 @@ export class Growth {
   }
 
   /**
-   * Moves everything to its place in the larger table. Behind the last line only one thread is at work; then stretch by stretch,
-   * each so short that its new homes lie behind it, so that threads move parts of it without meeting what is not moved yet.
+   * Moves everything to its place in the larger table. Behind the last line only one thread is at work; then stretch by
+   * stretch, each so short that its new homes lie behind it, so that threads move parts of it without meeting what is
+   * not moved yet.
    */
   #spread(before: number, lines: number): void {
     const wasm = this.#wasm;

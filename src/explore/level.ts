@@ -6,7 +6,9 @@ import type { Subject } from './types.js';
 import { Violations } from './violations.js';
 import type { Visited } from './visited.js';
 
-/** Batches that a level has for each thread, if it is large enough: with few, one thread would wait for another's last. */
+/**
+ * Batches that a level has for each thread, if it is large enough: with few, one thread would wait for another's last.
+ */
 const BATCHES_PER_THREAD = 8;
 
 /** Entries of a batch: as many as the subject takes, fewer where a level is small. The same for all threads. */

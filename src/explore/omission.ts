@@ -4,8 +4,9 @@ import type { ExploreOptions } from './types.js';
 const STEPS = 4096;
 
 /**
- * Probability that two of `states` share a 64-bit fingerprint, or for a filter of bits the expected share of states that were
- * omitted for finding all their bits set. What only an omitted state leads to is not in that share: it is an estimate from below.
+ * Probability that two of `states` share a 64-bit fingerprint, or for a filter of bits the expected share of states
+ * that were omitted for finding all their bits set. What only an omitted state leads to is not in that share: it is an
+ * estimate from below.
  */
 export function omission(kind: ExploreOptions['visited'], states: number): number {
   if (states < 2) return 0;

@@ -1,5 +1,5 @@
-// The stack of a depth-first search: for each step of the path the successors that were not visited yet when their state was
-// expanded, as fingerprints and entries, in flat arrays that grow.
+// The stack of a depth-first search: for each step of the path the successors that were not visited yet when their
+// state was expanded, as fingerprints and entries, in flat arrays that grow.
 export class Stack {
   low = 0;
   high = 0;
@@ -43,7 +43,9 @@ export class Stack {
     this.#base = depth;
   }
 
-  /** A new frame: of `prints` (low and high half of each) those that are `chosen`. Their entries are to be pushed next. */
+  /**
+   * A new frame: of `prints` (low and high half of each) those that are `chosen`. Their entries are to be pushed next.
+   */
   push(prints: Uint32Array, chosen: Uint8Array): void {
     if (this.#printsEnd + prints.length > this.#prints.length) this.#prints = longer(this.#prints, prints.length);
     const frame = 3 * this.#height++;
@@ -77,7 +79,10 @@ export class Stack {
     this.#entriesEnd = this.#frames[frame + 2]!;
   }
 
-  /** Goes to the next successor of the frame on top: `low`, `high` and `entry` tell it. False, and the frame is gone, if none is left. */
+  /**
+   * Goes to the next successor of the frame on top: `low`, `high` and `entry` tell it. False, and the frame is gone, if
+   * none is left.
+   */
   next(): boolean {
     const frame = 3 * (this.#height - 1);
     const at = this.#frames[frame + 1]!;
@@ -95,8 +100,8 @@ export class Stack {
   }
 
   /**
-   * Takes what is left of the lowest frame that has something left, but the one on top; at most `bytes` of it. Undefined if
-   * there is none.
+   * Takes what is left of the lowest frame that has something left, but the one on top; at most `bytes` of it.
+   * Undefined if there is none.
    */
   takeOldest(bytes: number): { depth: number; prints: Uint32Array; entries: Uint8Array } | undefined {
     for (let height = 0; height < this.#height - 1; height++) {

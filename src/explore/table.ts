@@ -1,4 +1,5 @@
-// The memory of the visited set, which all threads share: what the module over it exports, its layout, and how it is made.
+// The memory of the visited set, which all threads share: what the module over it exports, its layout, and how it is
+// made.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../errors.js';
@@ -72,7 +73,10 @@ export function limitOf(lines: number, load: number): number {
   return Math.floor(lines * LINE_SLOTS * load);
 }
 
-/** Memory that may grow where it is, so its whole range of addresses is taken now; none of it is used before it is written. */
+/**
+ * Memory that may grow where it is, so its whole range of addresses is taken now; none of it is used before it is
+ * written.
+ */
 function reserve(pages: number, maximum: number): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: pages, maximum, shared: true });
@@ -82,8 +86,8 @@ function reserve(pages: number, maximum: number): WebAssembly.Memory {
 }
 
 /**
- * An empty set for so many threads. `budget`: bytes for it and the frontier. `firstLines`: of 64 bytes, to begin with. Throws
- * UsageError for bounds that make no sense, or too little memory to begin with.
+ * An empty set for so many threads. `budget`: bytes for it and the frontier. `firstLines`: of 64 bytes, to begin with.
+ * Throws UsageError for bounds that make no sense, or too little memory to begin with.
  */
 export function makeVisited(
   kind: ExploreOptions['visited'],

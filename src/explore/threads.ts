@@ -1,4 +1,5 @@
-// The threads of one search: Piscina with the worker of this folder. They end with the search, for each holds its own subject.
+// The threads of one search: Piscina with the worker of this folder. They end with the search, for each holds its own
+// subject.
 import { Piscina } from 'piscina';
 import type { DiveResult, LevelResult, RootsResult, Setup, Task, TaskResult } from './task.js';
 

@@ -44,8 +44,8 @@ export class Visited {
   }
 
   /**
-   * Enters fingerprints, none of them 0. Returns one byte each, 1 = seen for the first time; valid until the next call. Returns
-   * undefined if memory was used up on the way: the search was told to stop, and a part may have been entered.
+   * Enters fingerprints, none of them 0. Returns one byte each, 1 = seen for the first time; valid until the next call.
+   * Returns undefined if memory was used up on the way: the search was told to stop, and a part may have been entered.
    * The thread is to be inside the gate.
    */
   insert(prints: BigUint64Array): Uint8Array | undefined {
@@ -80,7 +80,9 @@ export class Visited {
     return absent;
   }
 
-  /** Enters one fingerprint, given as its low and high half. Returns 1 if it is new, 0 if not, -1 if memory is used up. */
+  /**
+   * Enters one fingerprint, given as its low and high half. Returns 1 if it is new, 0 if not, -1 if memory is used up.
+   */
   insertOne(low: number, high: number): number {
     if (!this.#reserve(1)) return -1;
     this.#inWords[0] = low;
