@@ -44,7 +44,7 @@ export interface SearchRow {
 
 export interface SearchTable {
   title: string;
-  /** The row that has ratio 1. */
+  /** The row that has ratio 1; '' where the rows are of different graphs. */
   reference: string;
   samples: number;
   host: string;
@@ -69,7 +69,8 @@ const SPIN: readonly { mode: SpinMode; label: string }[] = [
 
 /** All tables, in this order: the small handler beside other checkers; then what knows no peer. */
 export async function runSearches(options: SearchOptions = {}): Promise<SearchTable[]> {
-  return [await runSmallSearches(options)];
+  const { runEngineSearches } = await import('./explore-engine.js');
+  return [await runSmallSearches(options), await runEngineSearches(options)];
 }
 
 /**
@@ -177,7 +178,7 @@ export function formatSearches(tables: readonly SearchTable[]): string {
 }
 
 function formatSearch({ title, reference, samples, host, rows, notes }: SearchTable): string {
-  const than = rows.find(({ id }) => id === reference)!.label;
+  const than = rows.find(({ id }) => id === reference)?.label;
   const header = [
     title,
     'states',
@@ -186,8 +187,7 @@ function formatSearch({ title, reference, samples, host, rows, notes }: SearchTa
     'bytes/state',
     'seconds',
     'min-max',
-    `vs ${than}`,
-    'min-max',
+    ...(than === undefined ? [] : [`vs ${than}`, 'min-max']),
   ];
   const range = ({ min, max }: Spread) => `${threeDigits(min)}-${threeDigits(max)}`;
   const lines = rows.map(({ label, states, kstates, mtransitions, bytesPerState, seconds, ratio }) => [
@@ -198,8 +198,7 @@ function formatSearch({ title, reference, samples, host, rows, notes }: SearchTa
     threeDigits(bytesPerState),
     threeDigits(seconds.median),
     range(seconds),
-    threeDigits(ratio.median),
-    range(ratio),
+    ...(than === undefined ? [] : [threeDigits(ratio.median), range(ratio)]),
   ]);
   return [
     alignColumns([header, ...lines]),
