@@ -100,6 +100,10 @@ export function search_out(): usize {
 export function search_fingerprints(): usize {
   return fingerprints;
 }
+/** u32 per candidate: number of its entry << 16 | step. */
+export function search_origins(): usize {
+  return origins;
+}
 export function search_transitions(): u64 {
   return transitions;
 }
@@ -125,19 +129,19 @@ function save(depth: u32, length: u32): void {
   memory.copy(to + CORE_SIZE + FOLIO_SIZE, REFERENCE, PROMISES_SIZE);
   store<u8>(SAVED_LENGTH + (depth as usize), length);
 }
-function restore(depth: u32): void {
+export function restore(depth: u32): void {
   const from = saved_at(depth);
   memory.copy(WORLD, from, CORE_SIZE);
   memory.copy(FOLIO_MMS, from + CORE_SIZE, FOLIO_SIZE);
   memory.copy(REFERENCE, from + CORE_SIZE + FOLIO_SIZE, PROMISES_SIZE);
 }
 // @ts-ignore: decorator
-@inline function length_at(depth: u32): u32 {
+@inline export function length_at(depth: u32): u32 {
   return load<u8>(SAVED_LENGTH + (depth as usize));
 }
 /** Writes the words of a step at op `index`; returns how many. */
 // @ts-ignore: decorator
-@inline function write_step(step: u32, index: u32): u32 {
+@inline export function write_step(step: u32, index: u32): u32 {
   const to = PROGRAM + ((index as usize) << 2);
   if (step < singles) {
     store<u32>(to, load<u32>(ALPHABET + ((step as usize) << 2)));
@@ -166,14 +170,14 @@ export namespace Step {
 }
 /** Tries the step in the state saved at `depth`, at op `index`. Unless NOTHING came of it, `restore` has to follow. */
 // @ts-ignore: decorator
-@inline function try_step(index: u32, words: u32): u32 {
+@inline export function try_step(index: u32, words: u32): u32 {
   take_step(index, words);
   if (words == 1 && load<u32>(OP_RESULT) == R.SKIP) return Step.NOTHING;
   return asleep() > mostAsleep ? Step.OUTSIDE : Step.TAKEN;
 }
 
 /** Brings the world to the end of the path at `entry`, from where it parts from the last one. */
-function follow(entry: usize, depth: u32): void {
+export function follow(entry: usize, depth: u32): void {
   let k: u32 = 0;
   while (k < min(depth, savedSteps) && load<u16>(entry + ((k as usize) << 1)) == load<u16>(pathAt + ((k as usize) << 1))) k++;
   restore(k);
@@ -204,14 +208,25 @@ const pathAt: usize = SAVED_LENGTH + 0x80;
 }
 
 // @ts-ignore: decorator
-@inline function entry_at(i: u32, depth: u32): usize {
+@inline export function entry_at(i: u32, depth: u32): usize {
   return entriesIn + (((i * max<u32>(depth, 1)) as usize) << 1);
+}
+/** No candidates yet. Returns how many of `n` entries one call takes. */
+export function begin_level(n: u32, depth: u32): u32 {
+  candidates = 0;
+  levelDepth = depth;
+  return min(n, batch);
+}
+export function candidate_count(): u32 {
+  return candidates;
+}
+export function step_count(): u32 {
+  return steps;
 }
 /** Expands `n` entries of `depth` steps at search_in(). Returns the candidates, at search_fingerprints(). */
 export function search_expand(n: u32, depth: u32): u32 {
-  candidates = 0;
-  levelDepth = depth;
-  for (let i: u32 = 0; i < min(n, batch); i++) {
+  const taken = begin_level(n, depth);
+  for (let i: u32 = 0; i < taken; i++) {
     follow(entry_at(i, depth), depth);
     expand_one(i, depth);
   }
@@ -235,6 +250,13 @@ function expand_one(entry: u32, depth: u32): void {
     restore(depth);
   }
 }
+/** One more candidate of this call. */
+// @ts-ignore: decorator
+@inline export function give(print: u64, origin: u32): void {
+  store<u64>(fingerprints + ((candidates as usize) << 3), print);
+  store<u32>(origins + ((candidates as usize) << 2), origin);
+  candidates++;
+}
 /** A transition from the state `self` by the step `origin` to where the world is now, after `length` words. */
 // @ts-ignore: decorator
 @inline function arrive(self: u64, origin: u32, length: u32): void {
@@ -252,9 +274,7 @@ function expand_one(entry: u32, depth: u32): void {
     return;
   }
   if (scarce()) exhausted++;
-  store<u64>(fingerprints + ((candidates as usize) << 3), print);
-  store<u32>(origins + ((candidates as usize) << 2), origin);
-  candidates++;
+  give(print, origin);
 }
 /**
  * What can come next in the state of the entry of `depth` steps at search_in(), whatever things are called: a digest of the

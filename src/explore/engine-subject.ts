@@ -5,6 +5,7 @@ import type { EngineModule } from '../engine/load.js';
 import { decodeOp, MAX_OPS, PAGE_COUNT, pagesOf } from '../engine/opword.js';
 import { trapped } from '../engine/trap.js';
 import { decodeViolation } from '../engine/violation.js';
+import type { Edges } from './graph.js';
 import type { BrokenPath, Subject, SubjectCounters, SubjectSpec, Symmetry } from './types.js';
 
 export type EngineSpec = Extract<SubjectSpec, { readonly kind: 'engine' }>;
@@ -20,6 +21,8 @@ interface SearchExports extends EngineModule {
   search_fresh(): number;
   search_fingerprints(): number;
   search_expand(count: number, depth: number): number;
+  search_edges(count: number, depth: number): number;
+  search_origins(): number;
   search_collect(): number;
   search_fingerprint(): bigint;
   search_digest(depth: number): bigint;
@@ -114,11 +117,35 @@ export class EngineSubject implements Subject {
     return new Uint8Array(2);
   }
 
+  /** The empty world can be come back to: everybody exits. */
+  rootFingerprints(): BigUint64Array {
+    return BigUint64Array.of(this.inspect(new Uint16Array()).fingerprint);
+  }
+
   expand(entries: Uint8Array, count: number, depth: number): BigUint64Array {
     this.#bytes(this.#module.search_in(), entries.length).set(entries);
     this.#depth = depth;
     this.#candidates = trapped(() => this.#module.search_expand(count, depth));
     return new BigUint64Array(this.#module.memory.buffer, this.#module.search_fingerprints(), this.#candidates);
+  }
+
+  /**
+   * As `expand`, but nothing is left out: all transitions, by entry and then by step. `collect` gives the entries of those that
+   * are chosen. A subject that was ever asked this is not to be asked `expand`. Views, valid until the next call.
+   */
+  edges(entries: Uint8Array, count: number, depth: number): Edges {
+    const module = this.#module;
+    this.#bytes(module.search_in(), entries.length).set(entries);
+    this.#depth = depth;
+    const n = trapped(() => module.search_edges(count, depth));
+    this.#candidates = n;
+    const { buffer } = module.memory;
+    return {
+      count: n,
+      targets: new Uint32Array(buffer, module.search_fingerprints(), 2 * n),
+      broken: new Uint8Array(buffer, module.search_fresh(), n),
+      origins: new Uint32Array(buffer, module.search_origins(), n),
+    };
   }
 
   collect(fresh: Uint8Array): Uint8Array {

@@ -1,0 +1,132 @@
+// How a bug comes about: after each step of a counterexample, how far the violation is, and how likely a random program is to
+// run into it.
+import type { Catalogue } from '../engine/catalogue.js';
+import type { Engine } from '../engine/engine.js';
+import type { Diagnosis } from '../findings/finding.js';
+import { printItems } from '../text/print.js';
+import { type EngineSpec, EngineSubject } from './engine-subject.js';
+import { BROKEN, buildGraph, type Graph, type GraphLimits, MOST } from './graph.js';
+
+/** Operations that a random program may still have. */
+export const HORIZON = 32;
+
+/** Before the first step (number 0), or after one. */
+export interface Prospect {
+  /** 0 = the start, 1 = after the first step. A concurrent pair is one step. */
+  readonly step: number;
+  /** The step as program text; '' for the start. */
+  readonly text: string;
+  /** Steps to the nearest violation of the promise; undefined: more than HORIZON. */
+  readonly distance: number | undefined;
+  /**
+   * That a random program breaks the promise within HORIZON steps from here, each step drawn evenly among those of the scope that
+   * apply; a program ends where it breaks another promise.
+   */
+  readonly probability: number;
+}
+
+export interface Prospects {
+  readonly horizon: number;
+  readonly steps: readonly Prospect[];
+  /** The step, before the last one, by which the probability rose most; undefined for a path of one step. */
+  readonly decisive: number | undefined;
+}
+
+/** For all states of a graph. */
+export interface Odds {
+  /** Steps to the nearest violation; 0 = more than there were sweeps. */
+  readonly distance: Uint8Array;
+  readonly probability: Float64Array;
+}
+
+/**
+ * Distance and probability by value iteration backwards from the violations of `invariant`: after k sweeps a state's value is the
+ * probability that k random steps meet one, so that it turns positive with the k that is the state's distance.
+ */
+export function oddsOf({ states, first, targets }: Graph, invariant: number, horizon = HORIZON): Odds {
+  const distance = new Uint8Array(states);
+  let [now, before] = [new Float64Array(states), new Float64Array(states)];
+  for (let k = 1; k <= horizon; k++) {
+    [now, before] = [before, now];
+    for (let s = 0; s < states; s++) {
+      const [from, to] = [first[s]!, first[s + 1]!];
+      let sum = 0;
+      for (let i = from; i < to; i++) {
+        const target = targets[i]!;
+        sum += target < BROKEN ? before[target]! : (target >>> invariant) & 1;
+      }
+      now[s] = to > from ? sum / (to - from) : 0;
+      if (sum > 0 && distance[s] === 0) distance[s] = k;
+    }
+  }
+  return { distance, probability: now };
+}
+
+/** The step by which the probability rose most, the violation itself aside. */
+export function decisiveStep(probabilities: readonly number[]): number | undefined {
+  const rises = probabilities.slice(1, -1).map((value, i) => value - probabilities[i]!);
+  return rises.length === 0 ? undefined : rises.indexOf(Math.max(...rises)) + 1;
+}
+
+/** Step numbers of a program in the alphabet; throws Error if one of them is not in it. */
+function pathOf({ alphabet, pairs }: EngineSpec, words: Uint32Array, catalogue: Catalogue): Uint16Array {
+  const steps: number[] = [];
+  for (const { first, count } of printItems(words, catalogue.ops)) {
+    const [one, two] = [words[first]!, words[first + 1]];
+    let at = alphabet.indexOf(one);
+    if (count === 2) {
+      at = -1;
+      for (let i = 0; i < pairs.length && at < 0; i += 2)
+        if (pairs[i] === one && pairs[i + 1] === two) at = alphabet.length + i / 2;
+    }
+    if (at < 0) throw new Error('a step of the program is not in the scope');
+    steps.push(at);
+  }
+  return Uint16Array.from(steps);
+}
+
+/** The graph of a scope that closed, and what it says of counterexamples. */
+export class Inevitability {
+  readonly #spec: EngineSpec;
+  readonly #subject: EngineSubject;
+  readonly #graph: Graph;
+  readonly #odds = new Map<number, Odds>();
+
+  private constructor(spec: EngineSpec, subject: EngineSubject, graph: Graph) {
+    this.#spec = spec;
+    this.#subject = subject;
+    this.#graph = graph;
+  }
+
+  /** Searches the scope once more, on this thread; undefined if it is larger than `limits`. */
+  static of(spec: EngineSpec, limits: GraphLimits = MOST): Inevitability | undefined {
+    const subject = new EngineSubject(spec);
+    const graph = buildGraph(subject, limits);
+    return graph && new Inevitability(spec, subject, graph);
+  }
+
+  get graph(): Graph {
+    return this.#graph;
+  }
+
+  /** The prospects of a program of the scope that breaks its promise with its last step. Throws Error for any other. */
+  of({ catalogue }: Engine, { words, violation: { invariant } }: Diagnosis): Prospects {
+    const path = pathOf(this.#spec, words, catalogue);
+    const odds = this.#oddsOf(invariant);
+    const texts = printItems(words, catalogue.ops).map(({ text }) => text);
+    const steps = [...path, 0].map((_, step): Prospect => {
+      const text = step === 0 ? '' : texts[step - 1]!;
+      if (step === path.length) return { step, text, distance: 0, probability: 1 };
+      const state = this.#graph.stateOf(this.#subject.inspect(path.subarray(0, step)).fingerprint);
+      if (state === undefined) throw new Error(`the graph has no state after step ${step}`);
+      return { step, text, distance: odds.distance[state] || undefined, probability: odds.probability[state]! };
+    });
+    return { horizon: HORIZON, steps, decisive: decisiveStep(steps.map(({ probability }) => probability)) };
+  }
+
+  #oddsOf(invariant: number): Odds {
+    const known = this.#odds.get(invariant) ?? oddsOf(this.#graph, invariant);
+    this.#odds.set(invariant, known);
+    return known;
+  }
+}

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict';
+import { before, describe, it } from 'node:test';
+import { loadEngine } from '../src/engine/engine.js';
+import { MAX_OPS, RESULT } from '../src/engine/opword.js';
+import { engineSpec } from '../src/explore/check.js';
+import { explore } from '../src/explore/explore.js';
+import { BROKEN, buildGraph, type EdgeSource, type Edges, type Graph } from '../src/explore/graph.js';
+import { decisiveStep, HORIZON, Inevitability, oddsOf, type Prospects } from '../src/explore/inevitable.js';
+import { parseScope } from '../src/explore/scope.js';
+import { diagnose } from '../src/findings/finding.js';
+import { prospectsText } from '../src/report/prospects.js';
+import { parseProgram } from '../src/text/parse.js';
+
+/** A transition: to a state, or a promise that breaks. */
+type Move = number | { readonly breaks: number };
+
+/** States as rows of their transitions. An entry is its state's number, in as many bytes as the depth and four more. */
+class Toy implements EdgeSource {
+  readonly batch: number;
+  readonly #rows: readonly (readonly Move[])[];
+  #next: number[] = [];
+  #depth = 0;
+
+  constructor(rows: readonly (readonly Move[])[], batch = 2) {
+    this.#rows = rows;
+    this.batch = batch;
+  }
+
+  entrySize(depth: number): number {
+    return depth + 4;
+  }
+
+  roots(): Uint8Array {
+    return this.#entry(0, 0);
+  }
+
+  rootFingerprints(): BigUint64Array {
+    return BigUint64Array.of(print(0));
+  }
+
+  edges(entries: Uint8Array, count: number, depth: number): Edges {
+    const size = this.entrySize(depth);
+    const all = Array.from({ length: count }, (_, i) => {
+      const state = new DataView(entries.buffer, entries.byteOffset + i * size).getUint32(0, true);
+      return this.#rows[state]!.map((move, step) => ({ move, origin: (i << 16) | step }));
+    }).flat();
+    this.#next = all.map(({ move }) => (typeof move === 'number' ? move : -1));
+    this.#depth = depth;
+    const words = all.map(({ move }) => (typeof move === 'number' ? print(move) : BigInt(move.breaks)));
+    return {
+      count: all.length,
+      targets: new Uint32Array(BigUint64Array.from(words).buffer),
+      broken: Uint8Array.from(all, ({ move }) => (typeof move === 'number' ? 0 : 1)),
+      origins: Uint32Array.from(all, ({ origin }) => origin),
+    };
+  }
+
+  collect(chosen: Uint8Array): Uint8Array {
+    const entries = this.#next.filter((_, i) => chosen[i]).map((state) => this.#entry(state, this.#depth + 1));
+    return Uint8Array.from(entries.flatMap((entry) => [...entry]));
+  }
+
+  #entry(state: number, depth: number): Uint8Array {
+    const bytes = new Uint8Array(this.entrySize(depth));
+    new DataView(bytes.buffer).setUint32(0, state, true);
+    return bytes;
+  }
+}
+
+/** Three states each have the same home. */
+function print(state: number): bigint {
+  return (BigInt(Math.floor(state / 3)) << 32n) | BigInt(state + 1);
+}
+
+const ONE = { breaks: 1 << 1 };
+const OTHER = { breaks: 1 << 2 };
+const BOTH = { breaks: (1 << 1) | (1 << 2) };
+
+function toy(rows: readonly (readonly Move[])[]): Graph {
+  const graph = buildGraph(new Toy(rows), { states: 1000, transitions: 10_000 });
+  assert.ok(graph);
+  return graph;
+}
+
+describe('the graph', () => {
+  it('has every transition, self-loops and parallel ones too', () => {
+    const graph = toy([[1, 2, 0], [2, 2, ONE], [], [0]]);
+    assert.equal(graph.states, 3);
+    assert.deepEqual([...graph.first], [0, 3, 6, 6]);
+    assert.deepEqual([...graph.targets], [1, 2, 0, 2, 2, BROKEN + 2]);
+    assert.equal(graph.stateOf(print(2)), 2);
+    assert.equal(graph.stateOf(print(3)), undefined, 'nothing leads to the fourth row');
+  });
+
+  it('grows, and ends where its limits are', () => {
+    const ring = Array.from({ length: 3000 }, (_, i) => [(i + 1) % 3000, (i * 17) % 3000]);
+    const graph = buildGraph(new Toy(ring, 100), { states: 3000, transitions: 6000 });
+    assert.equal(graph?.states, 3000);
+    assert.equal(graph?.first[3000], 6000);
+    const numbers = new Set(graph?.targets);
+    assert.equal(numbers.size, 3000);
+    assert.equal(buildGraph(new Toy(ring, 100), { states: 2999, transitions: 6000 }), undefined);
+    assert.equal(buildGraph(new Toy(ring, 100), { states: 3000, transitions: 5999 }), undefined);
+  });
+});
+
+describe('the odds of a graph', () => {
+  it('are exact', () => {
+    // 0 goes on to 1 by one of four steps; 1 breaks the promise by one of three, and another one by the second.
+    const graph = toy([
+      [1, 0, 0, 0],
+      [ONE, OTHER, 1],
+    ]);
+    const at1 = (k: number) => (1 / 2) * (1 - (1 / 3) ** k);
+    const at0 = (k: number): number => (k === 0 ? 0 : (1 / 4) * at1(k - 1) + (3 / 4) * at0(k - 1));
+    for (const horizon of [1, 2, 3, 8, 32]) {
+      const { probability, distance } = oddsOf(graph, 1, horizon);
+      assert.ok(Math.abs(probability[1]! - at1(horizon)) < 1e-12, `${horizon}: ${probability[1]}`);
+      assert.ok(Math.abs(probability[0]! - at0(horizon)) < 1e-12, `${horizon}: ${probability[0]}`);
+      assert.deepEqual([...distance], [horizon < 2 ? 0 : 2, 1]);
+    }
+  });
+
+  it('tell promises apart, and what never happens', () => {
+    const graph = toy([[1, 2, 3], [BOTH], [OTHER], [], []]);
+    assert.deepEqual([...oddsOf(graph, 1, 2).probability], [1 / 3, 1, 0, 0]);
+    assert.deepEqual([...oddsOf(graph, 2, 2).probability], [2 / 3, 1, 1, 0]);
+    assert.deepEqual([...oddsOf(graph, 3, 2).distance], [0, 0, 0, 0]);
+  });
+
+  it('mark the step by which the probability rose most, but never the violation', () => {
+    assert.equal(decisiveStep([0.1, 0.2, 0.6, 0.7, 1]), 2);
+    assert.equal(decisiveStep([0.1, 0.2, 1]), 1);
+    assert.equal(decisiveStep([0.1, 1]), undefined);
+  });
+});
+
+const engine = loadEngine();
+const { catalogue } = engine;
+const SPEC = { kernel: 'v5.7', with: [], without: [] };
+/** Closes in a second. */
+const SCOPE = parseScope('swap=0,uffd=none');
+const LEAK = 'mmap A p0; write A p0; h=gup A p0 R GET; fork A->B; munmap A p0; write B p0';
+
+/** A generator of 32-bit numbers: xorshift. */
+function random(seed: number): (below: number) => number {
+  let x = seed;
+  return (below) => {
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    return (x >>> 0) % below;
+  };
+}
+
+/** Share of random programs after `prefix` that break `invariant`, each step drawn evenly among those that apply. */
+function sampled(alphabet: Uint32Array, prefix: Uint32Array, invariant: number, samples: number): number {
+  const draw = random(20_200_810);
+  const program = () => new Uint32Array(engine.module.memory.buffer, catalogue.at('PROGRAM'), MAX_OPS);
+  engine.configure(SPEC);
+  engine.setJudges('world');
+  engine.begin(prefix);
+  for (let i = 0; i < prefix.length; i++) engine.step(i, prefix.length);
+  assert.equal(engine.brokenSoFar(), 0);
+  const start = engine.save();
+  let hits = 0;
+  for (let n = 0; n < samples; n++) {
+    engine.restore(start);
+    let mask = 0;
+    const refused = new Set<number>();
+    // Where everybody has exited, nothing applies.
+    for (let at = prefix.length; at < prefix.length + HORIZON && mask === 0 && refused.size < alphabet.length; ) {
+      const word = alphabet[draw(alphabet.length)]!;
+      program()[at] = word;
+      engine.step(at, at + 1);
+      // An op that does not apply changes nothing: drawing again is drawing among those that do.
+      if (engine.result(at) === RESULT.SKIP) {
+        refused.add(word);
+        continue;
+      }
+      refused.clear();
+      at++;
+      mask = engine.brokenSoFar();
+    }
+    if ((mask >>> invariant) & 1) hits++;
+    if (mask !== 0) engine.begin(prefix);
+  }
+  engine.setJudges('touched');
+  return hits / samples;
+}
+
+describe('inevitability', () => {
+  const subject = engineSpec(engine, SPEC, SCOPE, 'full');
+  const words = parseProgram(LEAK, catalogue.ops);
+  let inevitability: Inevitability;
+  let prospects: Prospects;
+  let invariant: number;
+
+  before(() => {
+    const made = Inevitability.of(subject);
+    assert.ok(made);
+    inevitability = made;
+    const diagnosis = diagnose(engine, SPEC, words);
+    assert.ok(diagnosis);
+    invariant = diagnosis.violation.invariant;
+    prospects = inevitability.of(engine, diagnosis);
+  });
+
+  it('knows the graph that the search counts', async () => {
+    const result = await explore({ subject, workers: 1, memory: 2 ** 28, visited: { kind: 'exact' }, until: 0 });
+    assert.equal(result.ended, 'closed');
+    assert.equal(inevitability.graph.states, result.states);
+    assert.equal(inevitability.graph.targets.length, result.transitions);
+  });
+
+  it('draws nearer with every step of a shortest program', () => {
+    assert.deepEqual(
+      prospects.steps.map(({ distance }) => distance),
+      [6, 5, 4, 3, 2, 1, 0],
+    );
+    const probabilities = prospects.steps.map(({ probability }) => probability);
+    assert.ok(
+      probabilities.every((value, i) => i === 0 || value > probabilities[i - 1]!),
+      probabilities.join(),
+    );
+    assert.equal(probabilities.at(-1), 1);
+  });
+
+  it('is what random programs do', () => {
+    const samples = 20_000;
+    for (const step of [2, 4, 5]) {
+      const { probability } = prospects.steps[step]!;
+      const share = sampled(subject.alphabet, words.subarray(0, step), invariant, samples);
+      const error = Math.sqrt((probability * (1 - probability)) / samples);
+      assert.ok(Math.abs(share - probability) < 4 * error, `step ${step}: ${share}, not ${probability} +- ${error}`);
+    }
+  });
+
+  it('is a table that fits a mail', () => {
+    const lines = prospectsText(prospects);
+    assert.ok(lines.every(({ length }) => length <= 78));
+    assert.match(lines.at(-1)!, /^ {2}6\. write B p0 +0 +broken {2}#{20}$/);
+    assert.equal(lines.filter((line) => line.endsWith('<<')).length, 1);
+    assert.match(lines.find((line) => line.endsWith('<<'))!, new RegExp(`^ {2}${prospects.decisive}\\. `));
+  });
+});
