@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
 import { loadEngine } from '../src/engine/engine.js';
 import { MAX_OPS, RESULT } from '../src/engine/opword.js';
-import { engineSpec } from '../src/explore/check.js';
-import { explore } from '../src/explore/explore.js';
+import { type CheckResult, checkKernel } from '../src/explore/check.js';
 import { BROKEN, buildGraph, type EdgeSource, type Edges, type Graph } from '../src/explore/graph.js';
 import { decisiveStep, HORIZON, Inevitability, oddsOf, type Prospects } from '../src/explore/inevitable.js';
 import { parseScope } from '../src/explore/scope.js';
@@ -190,14 +189,16 @@ function sampled(alphabet: Uint32Array, prefix: Uint32Array, invariant: number, 
 }
 
 describe('inevitability', () => {
-  const subject = engineSpec(engine, SPEC, SCOPE, 'full');
   const words = parseProgram(LEAK, catalogue.ops);
+  let check: CheckResult;
   let inevitability: Inevitability;
   let prospects: Prospects;
   let invariant: number;
 
-  before(() => {
-    const made = Inevitability.of(subject);
+  before(async () => {
+    const options = { symmetry: 'full', workers: 1, memory: 2 ** 28, visited: { kind: 'exact' }, until: 0 } as const;
+    check = await checkKernel(engine, SPEC, SCOPE, options);
+    const made = Inevitability.of(check.subject);
     assert.ok(made);
     inevitability = made;
     const diagnosis = diagnose(engine, SPEC, words);
@@ -206,8 +207,8 @@ describe('inevitability', () => {
     prospects = inevitability.of(engine, diagnosis);
   });
 
-  it('knows the graph that the search counts', async () => {
-    const result = await explore({ subject, workers: 1, memory: 2 ** 28, visited: { kind: 'exact' }, until: 0 });
+  it('knows the graph that the search counts', () => {
+    const { result } = check;
     assert.equal(result.ended, 'closed');
     assert.equal(inevitability.graph.states, result.states);
     assert.equal(inevitability.graph.targets.length, result.transitions);
@@ -230,7 +231,7 @@ describe('inevitability', () => {
     const samples = 20_000;
     for (const step of [2, 4, 5]) {
       const { probability } = prospects.steps[step]!;
-      const share = sampled(subject.alphabet, words.subarray(0, step), invariant, samples);
+      const share = sampled(check.subject.alphabet, words.subarray(0, step), invariant, samples);
       const error = Math.sqrt((probability * (1 - probability)) / samples);
       assert.ok(Math.abs(share - probability) < 4 * error, `step ${step}: ${share}, not ${probability} +- ${error}`);
     }

@@ -2,6 +2,7 @@
 import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { alphabet } from './alphabet.js';
+import type { EngineSpec } from './engine-subject.js';
 import { explore } from './explore.js';
 import type { Scope } from './scope.js';
 import { type ShortestFinding, shortestFindings } from './shortest.js';
@@ -12,6 +13,8 @@ import type { Bound } from './verdict.js';
 export type SearchOptions = Omit<ExploreOptions, 'subject'> & { readonly symmetry: Symmetry };
 
 export interface CheckResult {
+  /** What was searched. */
+  readonly subject: EngineSpec;
   readonly bound: Bound;
   readonly result: ExploreResult;
   /** Shortest first. */
@@ -34,9 +37,20 @@ export async function checkKernel(
   const other = against && { against: catalogue.vector(against) };
   const vector = catalogue.vector(spec);
   const { asleep } = scope;
-  const subject = { kind: 'engine', vector, ...other, alphabet: words, pairs, mms, pages, asleep, symmetry } as const;
+  const subject: EngineSpec = {
+    kind: 'engine',
+    vector,
+    ...other,
+    alphabet: words,
+    pairs,
+    mms,
+    pages,
+    asleep,
+    symmetry,
+  };
   const result = await explore({ ...options, subject });
   return {
+    subject,
     bound: { spec, scope, operations: words.length, concurrent: pairs.length / 2, spared, symmetry },
     result,
     findings: shortestFindings(engine, spec, result.violations),

@@ -28,6 +28,8 @@ export function prospectsText({ horizon, steps, decisive }: Prospects): string[]
     const bar = '#'.repeat(Math.round(BAR * probability));
     return `${name.padEnd(width)}${numbers}${bar}${step === decisive ? mark : ''}`.trimEnd();
   });
-  const told = `What was left after each step: the steps to the violation, and how likely a random program of the scope still met it within ${horizon} steps${decisive === undefined ? '' : ' (<< where that rose most)'}.`;
+  const most = decisive === undefined ? '' : ' (<< where that rose most)';
+  const random = `how likely a random program of the scope still met it within ${horizon} steps${most}`;
+  const told = `What was left after each step: the steps to the violation, and ${random}.`;
   return [...wrap(told), `${' '.repeat(width)}  steps  probability`, ...rows];
 }
