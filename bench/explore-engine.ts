@@ -21,7 +21,7 @@ const ROWS: readonly Row[] = [
   { scope: '', label: 'default scope, to the end' },
   { scope: '', label: 'default scope, symmetry of frames, 12 levels', depth: 12, symmetry: 'frames' },
   { scope: '', label: 'default scope, no symmetry, 10 levels', depth: 10, symmetry: 'none' },
-  { scope: 'gup=common', label: 'pins too, 12 levels', depth: 12 },
+  { scope: 'gup=common', label: 'pins for writing too, 12 levels', depth: 12 },
   { scope: 'uffd=all', label: 'all of userfaultfd, 10 levels', depth: 10 },
   { scope: 'pages=2', label: '2 pages, 9 levels', depth: 9 },
   { scope: 'pmds=1', label: 'a huge page, 8 levels', depth: 8 },

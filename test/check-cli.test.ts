@@ -95,7 +95,8 @@ describe('check', () => {
     const frames = answer(0, '-k', 'repaired', '--scope', TINY, '--symmetry', 'frames');
     assert.ok(frames.states > one.states);
     assert.equal(frames.outcome, one.outcome);
-    const lengths = ({ findings }: Answer) => findings.map(({ slug, length }) => [slug, length]);
+    // How many causes a level shows depends on which of its paths are kept.
+    const lengths = ({ findings }: Answer) => [...new Set(findings.map(({ slug, length }) => `${slug} ${length}`))];
     const broken = answer(1, '-k', 'v5.7', '--scope', TINY);
     assert.deepEqual(lengths(answer(1, '-k', 'v5.7', '--scope', TINY, '--symmetry', 'frames')), lengths(broken));
   });

@@ -93,7 +93,7 @@ describe('the scope as text', () => {
   it('is told in words', () => {
     assert.equal(
       scopeWords(parseScope('mms=1,pages=2,pmds=1,swap=0')),
-      '1 process, 2 pages, 1 huge page, 1 GUP handle (R.GET), at most 1 thread asleep, no swap, mprotect, soft-dirty, NUMA hints',
+      '1 process, 2 pages, 1 huge page, 1 GUP handle (R.GET, R.PIN), at most 1 thread asleep, no swap, mprotect, soft-dirty, NUMA hints',
     );
   });
 });
@@ -169,7 +169,7 @@ describe('the operations of a scope', () => {
     assert.ok(!has('zap=0', /munmap|dontneed/));
     assert.ok(!has('cpus=1', /A\.2/));
     assert.ok(has('dax=1', /mmap B p0\.\.p7 dax/));
-    assert.equal(operations(DEFAULT_SCOPE).length, 26);
+    assert.equal(operations(DEFAULT_SCOPE).length, 28);
   });
 
   it('every flavour of GUP is one that the table knows', () => {

@@ -52,14 +52,15 @@ export interface AblateOptions extends SearchOptions {
   readonly onRow?: (row: AblationRow) => void;
 }
 
+const GET: Scope = { ...DEFAULT_SCOPE, gup: ['R.GET'] };
 const PINNED: Scope = { ...DEFAULT_SCOPE, gup: ['common'] };
 const SMALL: Place = { label: 'small pages', scope: PINNED, depth: 11 };
 const HUGE: Place = { label: 'huge pages', scope: { ...PINNED, pmds: 1 }, depth: 9 };
-const FILE: Place = { label: 'file', scope: { ...DEFAULT_SCOPE, dax: true, swap: false }, depth: 14 };
+const FILE: Place = { label: 'file', scope: { ...GET, dax: true, swap: false }, depth: 14 };
 /** Where pins break a promise sooner they hide what reads do. */
 const READS: readonly Place[] = [
-  { label: 'reads', scope: DEFAULT_SCOPE, depth: 12 },
-  { label: 'reads, huge pages', scope: { ...DEFAULT_SCOPE, pmds: 1 }, depth: 8 },
+  { label: 'reads', scope: GET, depth: 12 },
+  { label: 'reads, huge pages', scope: { ...GET, pmds: 1 }, depth: 8 },
 ];
 
 /** The smallest place in which a knob can matter, by the level of page table that its name tells. */

@@ -46,6 +46,7 @@ interface Planned {
 
 const READS = 'GUP reads (GET)';
 const PINS = 'with pins as well';
+const GET: Scope = { ...DEFAULT_SCOPE, gup: ['R.GET'] };
 const PINNED: Scope = { ...DEFAULT_SCOPE, gup: ['common'] };
 
 /**
@@ -53,8 +54,8 @@ const PINNED: Scope = { ...DEFAULT_SCOPE, gup: ['common'] };
  * deep as six kernels have time for.
  */
 const PLAN: readonly Planned[] = [
-  { block: READS, scope: DEFAULT_SCOPE, depth: 10 },
-  { block: READS, scope: { ...DEFAULT_SCOPE, pmds: 1 }, depth: 8 },
+  { block: READS, scope: GET, depth: 10 },
+  { block: READS, scope: { ...GET, pmds: 1 }, depth: 8 },
   { block: PINS, scope: PINNED, depth: 10 },
   { block: PINS, scope: { ...PINNED, pmds: 1 }, depth: 8 },
 ];

@@ -57,7 +57,7 @@ export const DEFAULT_SCOPE: Scope = {
   pages: 1,
   pmds: 0,
   pins: 1,
-  gup: ['R.GET'],
+  gup: ['R.GET', 'R.PIN'],
   uffd: 'wp',
   asleep: 1,
   swap: true,
@@ -106,7 +106,7 @@ const UFFD_KEY: Key<Uffd> = {
   valid: UFFD.join(', '),
   read: (text) => UFFD.find((value) => value === text),
   print: (value) => value,
-  doc: 'wp: register, wp, unwp; all: features, unregister, close and wake too',
+  doc: 'wp: register, wp, unwp; all: features, unregister, close and wake as well',
 };
 
 const KEYS: { readonly [K in keyof Scope]: Key<Scope[K]> } = {
@@ -132,7 +132,7 @@ const NAMES = Object.keys(KEYS) as (keyof Scope)[];
 export function scopeHelp(): string {
   return NAMES.flatMap((name) => {
     const value = `${name}=${printKey(name, DEFAULT_SCOPE)}`;
-    return wrap(`${KEYS[name].valid}: ${KEYS[name].doc}`, `  ${value.padEnd(12)} `);
+    return wrap(`${KEYS[name].doc}: ${KEYS[name].valid}`, `  ${value.padEnd(15)} `);
   }).join('\n');
 }
 
