@@ -39,7 +39,9 @@ const W = {
   bell: 18,
   /** Where the parts of a growth begin and end, in lines. */
   edges: 19,
-  words: 20 + 32,
+  /** Whether those parts are new memory or are to be moved. */
+  fresh: 52,
+  words: 54,
 } as const;
 
 /** Parts of a growth that may be under way together. */

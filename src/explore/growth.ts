@@ -55,6 +55,9 @@ export class Growth {
     control.set('lines', lines);
     control.set('limit', limitOf(lines, LOAD));
     this.#wasm.setTable(at, lines);
+    control.set('fresh', 1);
+    this.#shareLines(before + this.#slack, lines + this.#slack, (line) => line);
+    control.set('fresh', 0);
     this.#spread(before, lines);
   }
 
@@ -76,12 +79,7 @@ export class Growth {
         this.#move(all, top);
         top = all;
       } else if (from < top) {
-        const parts = Math.min(MOST_PARTS, Math.ceil((top - from) / LEAST_SHARED));
-        this.#control.setEdge(0, from);
-        for (let i = 1; i < parts; i++)
-          this.#control.setEdge(i, wasm.edge(from + Math.floor(((top - from) * i) / parts), top));
-        this.#control.setEdge(parts, top);
-        this.#share(parts);
+        this.#shareLines(from, top, (line) => wasm.edge(line, top));
         top = from;
       } else {
         this.#move(0, top);
@@ -91,9 +89,22 @@ export class Growth {
     }
   }
 
+  /** Has the lines done in parts, which begin at what `edge` makes of a line. */
+  #shareLines(from: number, to: number, edge: (line: number) => number): void {
+    const control = this.#control;
+    const parts = Math.max(1, Math.min(MOST_PARTS, Math.ceil((to - from) / LEAST_SHARED)));
+    control.setEdge(0, from);
+    for (let i = 1; i < parts; i++) control.setEdge(i, edge(from + Math.floor(((to - from) * i) / parts)));
+    control.setEdge(parts, to);
+    this.#share(parts);
+  }
+
   movePart(part: number): void {
-    this.#wasm.setTable(this.#setup.at, this.#control.get('lines'));
-    this.#move(this.#control.edge(part), this.#control.edge(part + 1));
+    const control = this.#control;
+    const [from, to] = [control.edge(part), control.edge(part + 1)];
+    this.#wasm.setTable(this.#setup.at, control.get('lines'));
+    if (control.get('fresh') !== 0) this.#wasm.touch(from, to);
+    else this.#move(from, to);
   }
 
   #move(from: number, to: number): void {

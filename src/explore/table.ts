@@ -17,6 +17,7 @@ export interface VisitedExports {
   setTable(at: number, lines: number): void;
   insert(n: number): number;
   missing(n: number): number;
+  touch(from: number, to: number): void;
   edge(line: number, last: number): number;
   grow(from: number, to: number): number;
   setFilter(at: number, log: number, hashes: number): void;
