@@ -15,7 +15,7 @@ export { describe, describe_count } from './kernel/describe';
 export { foreign_begin, foreign_cell, foreign_step } from './oracle/foreign';
 export { set_judges } from './oracle/judge';
 export { search_against, search_broken, search_broken_at } from './search/broken';
-export { search_edges } from './search/edges';
+export { search_edges, search_locate } from './search/edges';
 export {
   search_alphabet, search_begin, search_collect, search_digest, search_exhausted, search_expand, search_fingerprint,
   search_fingerprints, search_fresh, search_given, search_in, search_most_asleep, search_origins, search_out,

@@ -5,7 +5,8 @@ import { clearViolations, violated } from '../oracle/report';
 import { RECENT, RECENT_LOG2 } from './area';
 import { fingerprint } from './canon';
 import {
-  begin_level, candidate_count, entry_at, follow, give, length_at, restore, search_fresh, Step, step_count, try_step, write_step,
+  begin_level, candidate_count, entry_at, follow, give, length_at, restore, search_fresh, search_in, Step, step_count, take_step,
+  try_step, write_step,
 } from './subject';
 
 /**
@@ -21,6 +22,24 @@ export function search_edges(n: u32, depth: u32): u32 {
     edges_of(i, depth);
   }
   return candidate_count();
+}
+/**
+ * Where the path of `depth` steps at search_in() leads, from the start: the fingerprint of its state, or the mask of the promises
+ * that a step of it breaks; nothing is run past those.
+ */
+export function search_locate(depth: u32): u64 {
+  restore(0);
+  let index: u32 = 0;
+  for (let k: u32 = 0; k < depth; k++) {
+    const words = write_step(load<u16>(search_in() + ((k as usize) << 1)), index);
+    take_step(index, words);
+    index += words;
+    if (!violated()) continue;
+    const mask: u64 = load<u32>(VIOLATION);
+    clearViolations();
+    return mask;
+  }
+  return fingerprint();
 }
 function edges_of(entry: u32, depth: u32): void {
   const index = length_at(depth);

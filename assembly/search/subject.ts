@@ -152,7 +152,7 @@ export function restore(depth: u32): void {
 }
 /** Runs the step at op `index` and judges it. */
 // @ts-ignore: decorator
-@inline function take_step(index: u32, words: u32): void {
+@inline export function take_step(index: u32, words: u32): void {
   exec_step(index, index + words);
   judge_step(index);
 }

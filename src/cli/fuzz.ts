@@ -5,12 +5,14 @@ import type { CampaignResult, RawFinding, Strategy } from '../campaign/types.js'
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
+import { ShortestSearch } from '../explore/minimal.js';
 import { FindingCollector } from '../findings/collect.js';
 import type { Finding } from '../findings/finding.js';
 import { findOrigin, type Origin } from '../findings/lineage.js';
 import { dropFinding, openStore, saveFinding } from '../findings/store.js';
 import { findingJson, specJson } from '../report/json.js';
 import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
+import { shortestWords } from '../report/shortest.js';
 import { reportText } from '../report/text.js';
 import { printSpec } from '../text/id.js';
 import { fuzzOracle } from './fuzz-oracle.js';
@@ -113,9 +115,10 @@ async function fuzz(options: Options): Promise<void> {
       onRawFinding: (raw) => takeIn(engine, collector, raw, options.out, view),
     });
     view.stop();
-    if (options.json) printJson(resultJson(engine, spec, options, result, collector.findings));
-    else print(resultText(engine, spec, options, result, collector.findings));
-    const code = exitCode(result, collector.findings);
+    const findings = shortened(engine, collector.findings, options.out);
+    if (options.json) printJson(resultJson(engine, spec, options, result, findings));
+    else print(resultText(engine, spec, options, result, findings));
+    const code = exitCode(result, findings);
     process.exitCode = code === EXIT.BROKEN && options.exitZero ? EXIT.CLEAN : code;
   } finally {
     view.stop();
@@ -153,9 +156,24 @@ function takeIn(
     const after = counted(finding.firstAt.programs, 'program');
     if (!replaces) view.note(`${finding.slug} after ${after}: ${finding.minimized}`);
     if (out === undefined) continue;
-    saveFinding(out, findingJson(engine, finding), reportText(engine, finding.diagnosis));
+    save(engine, out, finding);
     if (replaces && replaces.id !== finding.id) dropFinding(out, replaces.id);
   }
+}
+
+function save(engine: Engine, out: string, finding: Finding): void {
+  saveFinding(out, findingJson(engine, finding), reportText(engine, finding.diagnosis, finding.shortest));
+}
+
+/** Each finding by a shortest program where there is one, and each program once; the findings kept in `out` follow. */
+function shortened(engine: Engine, findings: readonly Finding[], out: string | undefined): Finding[] {
+  const search = new ShortestSearch(engine);
+  const all = findings.map((finding) => search.finding(finding));
+  const kept = all.filter(({ id }, i) => all.findIndex((other) => other.id === id) === i);
+  if (out === undefined) return kept;
+  for (const { id } of findings) if (!kept.some((other) => other.id === id)) dropFinding(out, id);
+  for (const finding of kept) save(engine, out, finding);
+  return kept;
 }
 
 function exitCode({ valid, interrupted }: CampaignResult, findings: readonly Finding[]): number {
@@ -191,7 +209,11 @@ function resultText(
   const rule = '-'.repeat(COLUMNS);
   const own = findings.filter((finding) => !originOf(engine, finding).inherited);
   const inherited = findings.filter((finding) => !own.includes(finding));
-  const reports = [...inherited, ...own].flatMap((finding) => [rule, reportText(engine, finding.diagnosis), '']);
+  const reports = [...inherited, ...own].flatMap((finding) => [
+    rule,
+    reportText(engine, finding.diagnosis, finding.shortest),
+    '',
+  ]);
   return [...reports, rule, ...summary(engine, spec, options, result, { own, inherited })].join('\n');
 }
 
@@ -243,16 +265,18 @@ function summary(
 }
 
 function overview(engine: Engine, finding: Finding): string[] {
-  const { id, slug, minimized, firstAt, diagnosis } = finding;
+  const { id, slug, minimized, firstAt, diagnosis, shortest } = finding;
   const { kernel, refusedBy } = originOf(engine, finding);
   const length = counted(diagnosis.words.length, 'operation');
   const since =
     kernel === '' || kernel === diagnosis.spec.kernel
       ? ''
       : `, since ${kernel}${refusedBy === '' ? '' : ' or earlier'}`;
+  const known = shortest ? shortestWords(shortest) : '';
   return [
     '',
     `${bold(id)}  ${slug}, ${length}${since}, after ${counted(firstAt.programs, 'program')}`,
+    ...(known === '' ? [] : [`  ${known}`]),
     ...wrapProgram(minimized.split('; '), '  '),
   ];
 }

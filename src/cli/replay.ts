@@ -2,8 +2,9 @@
 import { Command } from 'commander';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
+import { ShortestSearch } from '../explore/minimal.js';
 import { explain } from '../findings/explain.js';
-import { type Diagnosis, diagnose } from '../findings/finding.js';
+import { type Diagnosis, diagnose, type Shortest } from '../findings/finding.js';
 import { minimizeBreaking } from '../findings/minimize.js';
 import { traceRun } from '../findings/trace.js';
 import { Trial } from '../findings/trial.js';
@@ -58,11 +59,17 @@ function printKept(engine: Engine, words: Uint32Array, spec: KernelSpec, json: b
   print([...stepsText(run, words, catalogue), '', green(kept.join('\n'))].join('\n'));
 }
 
-function printBroken(engine: Engine, diagnosis: Diagnosis, json: boolean, more: object = {}): void {
+/** `from`: the program that was shrunk; `shortest`: what is known of shorter ones. */
+interface Minimized {
+  readonly from?: string;
+  readonly shortest?: Shortest;
+}
+
+function printBroken(engine: Engine, diagnosis: Diagnosis, json: boolean, more: Minimized = {}): void {
   const { words, spec } = diagnosis;
   if (json)
     printJson({ ...programJson(engine, words, spec), broken: true, ...more, ...diagnosisJson(engine, diagnosis) });
-  else print(reportText(engine, diagnosis));
+  else print(reportText(engine, diagnosis, more.shortest));
   process.exitCode = EXIT.BROKEN;
 }
 
@@ -94,7 +101,7 @@ export function minimizeCommand(): Command {
   return programCommand('minimize')
     .summary('shrink a program that breaks a promise')
     .description(
-      'Shrink a program until no operation can go and no argument can be made smaller while it still breaks the same promise. Exits with 1 if it breaks one, with 0 if there is nothing to shrink.',
+      'Shrink a program until no operation can go and no argument can be made smaller while it still breaks the same promise, then try every shorter program of the same operations, processes, pages and handles: one that breaks the promise by the same cause takes its place. Exits with 1 if it breaks one, with 0 if there is nothing to shrink.',
     )
     .addHelpText(
       'after',
@@ -113,9 +120,10 @@ Examples:
         printKept(engine, words, spec, options.json === true);
         return;
       }
-      const diagnosis = diagnose(engine, spec, minimizeBreaking(words, trial, first.invariant), first.invariant);
-      if (!diagnosis) throw new Error('the minimized program breaks nothing');
+      const small = diagnose(engine, spec, minimizeBreaking(words, trial, first.invariant), first.invariant);
+      if (!small) throw new Error('the minimized program breaks nothing');
+      const { diagnosis, shortest } = new ShortestSearch(engine).of(small);
       const { ops } = engine.catalogue;
-      printBroken(engine, diagnosis, options.json === true, { from: printProgram(words, ops) });
+      printBroken(engine, diagnosis, options.json === true, { from: printProgram(words, ops), shortest });
     });
 }

@@ -23,6 +23,7 @@ interface SearchExports extends EngineModule {
   search_expand(count: number, depth: number): number;
   search_edges(count: number, depth: number): number;
   search_origins(): number;
+  search_locate(depth: number): bigint;
   search_collect(): number;
   search_fingerprint(): bigint;
   search_digest(depth: number): bigint;
@@ -146,6 +147,18 @@ export class EngineSubject implements Subject {
       broken: new Uint8Array(buffer, module.search_fresh(), n),
       origins: new Uint32Array(buffer, module.search_origins(), n),
     };
+  }
+
+  /**
+   * Where a path leads (steps by number, little-endian u16): the fingerprint of its state, or the mask of the promises that
+   * one of its steps breaks.
+   */
+  locate(path: Uint8Array): bigint {
+    this.#bytes(this.#module.search_in(), path.length).set(path);
+    return BigInt.asUintN(
+      64,
+      trapped(() => this.#module.search_locate(path.length / 2)),
+    );
   }
 
   collect(fresh: Uint8Array): Uint8Array {

@@ -49,7 +49,7 @@ export interface Graph {
 }
 
 /** Numbers of fingerprints, in the order of their first mention. */
-class Numbering {
+export class Numbering {
   #slots = new Uint32Array(1 << 12);
   #prints = new Uint32Array(1 << 12);
   count = 0;
@@ -94,7 +94,7 @@ function roomFor(array: Uint32Array<ArrayBuffer>, needed: number): Uint32Array<A
 }
 
 /** Packed entries of one level, taken in batches. */
-function* batches(level: readonly Uint8Array[], size: number, most: number): Generator<[Uint8Array, number]> {
+export function* batches(level: readonly Uint8Array[], size: number, most: number): Generator<[Uint8Array, number]> {
   for (const chunk of level) {
     for (let at = 0; at < chunk.length; at += size * most) {
       const entries = chunk.subarray(at, at + size * most);

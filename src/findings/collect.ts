@@ -3,9 +3,9 @@ import type { RawFinding } from '../campaign/types.js';
 import type { Engine } from '../engine/engine.js';
 import { canonical } from '../engine/optable.js';
 import type { KernelSpec } from '../engine/types.js';
-import { flipped } from './cures.js';
 import { type Diagnosis, diagnose, type Finding, makeFinding, minimizeCauses } from './finding.js';
 import { weight } from './reductions.js';
+import { cures, isSameCause } from './same-cause.js';
 import { breaks, Trial } from './trial.js';
 
 /** One flaw has many shapes; after that many tries no shorter one is expected. */
@@ -62,7 +62,7 @@ export class FindingCollector {
 
   #enter(diagnosis: Diagnosis, words: Uint32Array, firstAt: Finding['firstAt']): News[] {
     const { catalogue } = this.#engine;
-    const known = this.#known.find(({ finding }) => this.#isSameCause(finding.diagnosis, diagnosis));
+    const known = this.#known.find(({ finding }) => isSameCause(this.#engine, finding.diagnosis, diagnosis));
     const finding = makeFinding(catalogue, diagnosis, {
       words,
       seed: this.#seed,
@@ -82,20 +82,6 @@ export class FindingCollector {
   /** Does the best cure of a known finding keep the invariant here too? */
   #curedLike({ finding }: Known, words: Uint32Array, invariant: number): boolean {
     if (finding.diagnosis.violation.invariant !== invariant) return false;
-    return this.#cures(finding.diagnosis, words, invariant);
-  }
-
-  #cures({ cures: [best] }: Diagnosis, words: Uint32Array, invariant: number): boolean {
-    if (!best) return false;
-    const cured = new Trial(this.#engine, flipped(this.#trial.vector, best.flips));
-    return !breaks(cured.mask(words), invariant);
-  }
-
-  /** One invariant, and the best cure of each cures the other; where nothing cures, one function to blame. */
-  #isSameCause(a: Diagnosis, b: Diagnosis): boolean {
-    const { invariant } = a.violation;
-    if (b.violation.invariant !== invariant) return false;
-    if (a.cures.length === 0 && b.cures.length === 0) return a.cause.function === b.cause.function;
-    return this.#cures(a, b.words, invariant) && this.#cures(b, a.words, invariant);
+    return cures(this.#engine, finding.diagnosis, words);
   }
 }

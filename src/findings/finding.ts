@@ -21,6 +21,21 @@ export interface Diagnosis {
   readonly cause: Cause;
 }
 
+/** What is known of shorter programs. */
+export interface Shortest {
+  /** Of what they are made, in words. */
+  readonly scope: string;
+  /**
+   * Every program of it of at most so many operations was tried, or one that leads to the same states, on the kernel and with the
+   * finding's best cure: none shorter than the finding breaks the promise by its cause.
+   */
+  readonly exhaustiveTo: number;
+  /** Visited. */
+  readonly states: number;
+  /** Nothing shorter is left to try: the program is a shortest one. */
+  readonly proven: boolean;
+}
+
 export interface Finding {
   /** Of the minimized program on its kernel. */
   readonly id: string;
@@ -31,6 +46,8 @@ export interface Finding {
   readonly minimized: string;
   readonly seed: string;
   readonly firstAt: { readonly programs: number; readonly faults: number };
+  /** Absent: nobody looked. */
+  readonly shortest?: Shortest;
 }
 
 /** Runs a program that breaks a promise and finds out why. `invariant`: the one to look at, default the first broken. */
@@ -86,5 +103,16 @@ export function makeFinding(
     minimized: printProgram(diagnosis.words, ops),
     seed: found.seed,
     firstAt: found.firstAt,
+  };
+}
+
+/** The finding with another program of the same cause, or the same one, and what is known of shorter ones. */
+export function renewFinding({ ops }: Catalogue, finding: Finding, diagnosis: Diagnosis, shortest: Shortest): Finding {
+  return {
+    ...finding,
+    id: programId(diagnosis.words, diagnosis.spec, ops),
+    diagnosis,
+    minimized: printProgram(diagnosis.words, ops),
+    shortest,
   };
 }

@@ -86,13 +86,28 @@ export function minimizeBreaking(words: Uint32Array, trial: Trial, invariant: nu
   const anyway = (candidate: Uint32Array) => breaks(trial.mask(candidate), invariant) && same(candidate);
   const shown = (candidate: Uint32Array) => breaks(trial.shownMask(candidate), invariant) && same(candidate);
   const quick = minimize(words, ops, anyway);
-  if (shown(quick)) return minimize(quick, ops, shown);
-  const records = trial.run(quick).verdict.violations.filter((record) => record.invariant === invariant);
+  const visible = showing(quick, trial, invariant, shown);
+  return visible ? minimize(visible, ops, shown) : quick;
+}
+
+/**
+ * A program that breaks `invariant` on the trial's kernel, if need be with one op more, so that an op of its own shows it;
+ * undefined if no single op does. `shown` says whether one does.
+ */
+export function showing(
+  words: Uint32Array,
+  trial: Trial,
+  invariant: number,
+  shown: Fails = (candidate) => breaks(trial.shownMask(candidate), invariant),
+): Uint32Array | undefined {
+  if (shown(words)) return words;
+  const { ops } = trial.engine.catalogue;
+  const records = trial.run(words).verdict.violations.filter((record) => record.invariant === invariant);
   for (const record of records) {
     const op = observer(ops, record);
     if (op === undefined) continue;
-    const longer = Uint32Array.of(...quick, op);
-    if (shown(longer)) return minimize(longer, ops, shown);
+    const longer = Uint32Array.of(...words, op);
+    if (shown(longer)) return longer;
   }
-  return quick;
+  return undefined;
 }

@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import type { Cure } from '../findings/cures.js';
 import { explain, type Step } from '../findings/explain.js';
-import type { Diagnosis, Finding } from '../findings/finding.js';
+import type { Diagnosis, Finding, Shortest } from '../findings/finding.js';
 import { findOrigin, type Origin } from '../findings/lineage.js';
 import { brokenPromise } from './promise.js';
 import { kernelVerdicts } from './text.js';
@@ -46,6 +46,8 @@ export interface FindingJson extends DiagnosisJson {
   /** Operations of the minimized program. */
   readonly length: number;
   readonly firstAt: Finding['firstAt'];
+  /** What is known of shorter programs; absent while nobody looked. */
+  readonly shortest?: Shortest;
 }
 
 function cureJson({ flips, faithful }: Cure): CureJson {
@@ -82,7 +84,7 @@ export function diagnosisJson(engine: Engine, { spec, words, run, violation, cau
 }
 
 export function findingJson(engine: Engine, finding: Finding): FindingJson {
-  const { id, diagnosis, seed, program, minimized, firstAt } = finding;
+  const { id, diagnosis, seed, program, minimized, firstAt, shortest } = finding;
   const { invariant, slug, ...rest } = diagnosisJson(engine, diagnosis);
   return {
     id,
@@ -94,6 +96,7 @@ export function findingJson(engine: Engine, finding: Finding): FindingJson {
     minimized,
     length: diagnosis.words.length,
     firstAt,
+    ...(shortest && { shortest }),
     ...rest,
   };
 }

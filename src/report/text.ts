@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import type { Cure, Flip } from '../findings/cures.js';
 import { explain, type LeafChange, type LeafState, type Step } from '../findings/explain.js';
-import type { Diagnosis } from '../findings/finding.js';
+import type { Diagnosis, Shortest } from '../findings/finding.js';
 import { findOrigin, originText } from '../findings/lineage.js';
 import type { TracedRun } from '../findings/trace.js';
 import { refuses, Trial } from '../findings/trial.js';
@@ -12,11 +12,12 @@ import { printSpec } from '../text/id.js';
 import { printItems } from '../text/print.js';
 import { COLUMNS, wrap, wrapProgram } from './layout.js';
 import { brokenPromise } from './promise.js';
+import { shortestText } from './shortest.js';
 
 const INDENT = '      ';
 
-/** The whole report of a broken promise. */
-export function reportText(engine: Engine, diagnosis: Diagnosis): string {
+/** The whole report of a broken promise, and what is known of shorter programs. */
+export function reportText(engine: Engine, diagnosis: Diagnosis, shortest?: Shortest): string {
   const { catalogue } = engine;
   const { spec, words, run, violation, cures, cause } = diagnosis;
   const { slug } = catalogue.invariant(violation.invariant);
@@ -25,6 +26,7 @@ export function reportText(engine: Engine, diagnosis: Diagnosis): string {
   const where = cause.function === 'none' ? [] : wrap(`${by} ${cause.function}: ${cause.decision}.`);
   return [
     ...wrap(`${slug} on ${printSpec(spec)}, in ${words.length} operation${words.length === 1 ? '' : 's'}`),
+    ...(shortest ? wrap(shortestText(shortest)) : []),
     '',
     ...wrap(brokenPromise(violation, words, catalogue)),
     ...where,
