@@ -28,7 +28,7 @@ export function ablateCommand(): Command {
     )
     .option('--with <knob>', 'turn a knob on; may be repeated', collect)
     .option('--without <knob>', 'turn a knob off; may be repeated', collect);
-  return withJson(withSearch(command, 'small pages 11 levels deep, huge ones 9 or a file, as the knob needs'))
+  return withJson(withSearch(command, 'small pages 13 levels deep, huge ones 9 or a file, as the knob needs'))
     .addHelpText(
       'after',
       `

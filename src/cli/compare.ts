@@ -26,7 +26,7 @@ export function compareCommand(): Command {
     .description(
       'Search several kernels in the same scopes, tell which promises each breaks and by how short a program, and what each costs on the same random programs: pages copied (needlessly: nobody else has used the page, so reuse would have kept every promise), uffd-wp events, TLB flushes, faults, GUP retries. --time is for all searches together (4 minutes unless --depth is given).',
     );
-  return withJson(withSearch(command, 'small pages 10 levels deep, huge pages 8'))
+  return withJson(withSearch(command, 'reads and pins, small pages and huge ones 8 levels deep'))
     .addOption(
       new Option('--seed <n>', 'of the programs that costs are measured on').argParser(parseSeed).default(1n, '1'),
     )

@@ -70,9 +70,9 @@ export function leftFindings({ left }: Ablation): ShortestFinding[] {
   return all.filter((finding, i) => all.findIndex((one) => flaw(one) === flaw(finding)) === i);
 }
 
-/** `up to depth 9, 3,023,182 states`, `closed, 57,793 states` */
+/** `up to depth 9, 3,023,182 states`, `to the end, 57,793 states` */
 function searchedText(result: ExploreResult): string {
-  const where = result.ended === 'closed' ? 'closed' : `up to depth ${diameterOf(result)}`;
+  const where = result.ended === 'closed' ? 'to the end' : `up to depth ${diameterOf(result)}`;
   return `${where}, ${plural(result.states, 'state')}`;
 }
 

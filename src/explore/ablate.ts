@@ -54,12 +54,12 @@ export interface AblateOptions extends SearchOptions {
 
 const GET: Scope = { ...DEFAULT_SCOPE, gup: ['R.GET'] };
 const PINNED: Scope = { ...DEFAULT_SCOPE, gup: ['common'] };
-const SMALL: Place = { label: 'small pages', scope: PINNED, depth: 11 };
+const SMALL: Place = { label: 'small pages', scope: PINNED, depth: 13 };
 const HUGE: Place = { label: 'huge pages', scope: { ...PINNED, pmds: 1 }, depth: 9 };
-const FILE: Place = { label: 'file', scope: { ...GET, dax: true, swap: false }, depth: 14 };
+const FILE: Place = { label: 'file', scope: { ...GET, dax: true, swap: false } };
 /** Where pins break a promise sooner they hide what reads do. */
 const READS: readonly Place[] = [
-  { label: 'reads', scope: GET, depth: 12 },
+  { label: 'reads', scope: GET },
   { label: 'reads, huge pages', scope: { ...GET, pmds: 1 }, depth: 8 },
 ];
 

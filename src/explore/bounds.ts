@@ -12,6 +12,7 @@ export function commonBounds(catalogue: Catalogue, checks: readonly CheckResult[
   const frames = `${catalogue.at('NR_FRAMES')} page frames, ${catalogue.at('NR_SLOTS')} swap slots`;
   const exhausted = checks.reduce((sum, { result }) => sum + result.exhausted, 0);
   return [
+    'a state in which a promise is broken is not searched further',
     `${frames}; ${symmetryWords(first.bound.symmetry)}`,
     omissionText(worst.result, 'exact'),
     exhaustedText(catalogue, { ...first.result, exhausted }),

@@ -52,7 +52,7 @@ function shownPrograms(catalogue: Catalogue, kernels: readonly Compared[]): Show
     }));
 }
 
-/** `up to depth 10 (1,234,567 states)`, `closed (57,793 states)`; the least of all kernels. */
+/** `up to depth 10, 1,234,567 states`, `to the end, 57,793 states`; the least of all kernels. */
 function searchedText(checks: readonly CheckResult[]): string {
   const closed = checks.every(({ result }) => result.ended === 'closed');
   const depths = checks.map(({ result }) => diameterOf(result));
@@ -60,7 +60,7 @@ function searchedText(checks: readonly CheckResult[]): string {
   const few = grouped(Math.min(...states));
   const many = grouped(Math.max(...states));
   const size = few === many ? `${few} states` : `${few} to ${many} states`;
-  return `${closed ? 'closed' : `up to depth ${Math.min(...depths)}`}, ${size}`;
+  return `${closed ? 'to the end' : `up to depth ${Math.min(...depths)}`}, ${size}`;
 }
 
 /** Searches of the kernels, scope by scope. */

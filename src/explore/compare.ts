@@ -54,9 +54,9 @@ const PINNED: Scope = { ...DEFAULT_SCOPE, gup: ['common'] };
  * deep as six kernels have time for.
  */
 const PLAN: readonly Planned[] = [
-  { block: READS, scope: GET, depth: 10 },
+  { block: READS, scope: GET },
   { block: READS, scope: { ...GET, pmds: 1 }, depth: 8 },
-  { block: PINS, scope: PINNED, depth: 10 },
+  { block: PINS, scope: PINNED, depth: 12 },
   { block: PINS, scope: { ...PINNED, pmds: 1 }, depth: 8 },
 ];
 
