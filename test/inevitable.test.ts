@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { loadEngine } from '../src/engine/engine.js';
 import { MAX_OPS, RESULT } from '../src/engine/opword.js';
 import { type CheckResult, checkKernel } from '../src/explore/check.js';
@@ -9,6 +11,8 @@ import { parseScope } from '../src/explore/scope.js';
 import { diagnose } from '../src/findings/finding.js';
 import { prospectsText } from '../src/report/prospects.js';
 import { parseProgram } from '../src/text/parse.js';
+
+const BIN = fileURLToPath(new URL('../../bin/breakcow.js', import.meta.url));
 
 /** A transition: to a state, or a promise that breaks. */
 type Move = number | { readonly breaks: number };
@@ -75,15 +79,15 @@ const ONE = { breaks: 1 << 1 };
 const OTHER = { breaks: 1 << 2 };
 const BOTH = { breaks: (1 << 1) | (1 << 2) };
 
-function toy(rows: readonly (readonly Move[])[]): Graph {
-  const graph = buildGraph(new Toy(rows), { states: 1000, transitions: 10_000 });
+async function toy(rows: readonly (readonly Move[])[]): Promise<Graph> {
+  const graph = await buildGraph(new Toy(rows), { states: 1000, transitions: 10_000 });
   assert.ok(graph);
   return graph;
 }
 
 describe('the graph', () => {
-  it('has every transition, self-loops and parallel ones too', () => {
-    const graph = toy([[1, 2, 0], [2, 2, ONE], [], [0]]);
+  it('has every transition, self-loops and parallel ones too', async () => {
+    const graph = await toy([[1, 2, 0], [2, 2, ONE], [], [0]]);
     assert.equal(graph.states, 3);
     assert.deepEqual([...graph.first], [0, 3, 6, 6]);
     assert.deepEqual([...graph.targets], [1, 2, 0, 2, 2, BROKEN + 2]);
@@ -91,40 +95,48 @@ describe('the graph', () => {
     assert.equal(graph.stateOf(print(3)), undefined, 'nothing leads to the fourth row');
   });
 
-  it('grows, and ends where its limits are', () => {
+  it('grows, and ends where its limits are', async () => {
     const ring = Array.from({ length: 3000 }, (_, i) => [(i + 1) % 3000, (i * 17) % 3000]);
-    const graph = buildGraph(new Toy(ring, 100), { states: 3000, transitions: 6000 });
+    const graph = await buildGraph(new Toy(ring, 100), { states: 3000, transitions: 6000 });
     assert.equal(graph?.states, 3000);
     assert.equal(graph?.first[3000], 6000);
     const numbers = new Set(graph?.targets);
     assert.equal(numbers.size, 3000);
-    assert.equal(buildGraph(new Toy(ring, 100), { states: 2999, transitions: 6000 }), undefined);
-    assert.equal(buildGraph(new Toy(ring, 100), { states: 3000, transitions: 5999 }), undefined);
+    assert.equal(await buildGraph(new Toy(ring, 100), { states: 2999, transitions: 6000 }), undefined);
+    assert.equal(await buildGraph(new Toy(ring, 100), { states: 3000, transitions: 5999 }), undefined);
+  });
+});
+
+describe('a signal', () => {
+  it('ends both the graph and the odds', async () => {
+    const rows = [[1, ONE], [0]];
+    assert.equal(await buildGraph(new Toy(rows), undefined, AbortSignal.abort()), undefined);
+    assert.equal(await oddsOf(await toy(rows), 1, 8, AbortSignal.abort()), undefined);
   });
 });
 
 describe('the odds of a graph', () => {
-  it('are exact', () => {
+  it('are exact', async () => {
     // 0 goes on to 1 by one of four steps; 1 breaks the promise by one of three, and another one by the second.
-    const graph = toy([
+    const graph = await toy([
       [1, 0, 0, 0],
       [ONE, OTHER, 1],
     ]);
     const at1 = (k: number) => (1 / 2) * (1 - (1 / 3) ** k);
     const at0 = (k: number): number => (k === 0 ? 0 : (1 / 4) * at1(k - 1) + (3 / 4) * at0(k - 1));
     for (const horizon of [1, 2, 3, 8, 32]) {
-      const { probability, distance } = oddsOf(graph, 1, horizon);
+      const { probability, distance } = (await oddsOf(graph, 1, horizon))!;
       assert.ok(Math.abs(probability[1]! - at1(horizon)) < 1e-12, `${horizon}: ${probability[1]}`);
       assert.ok(Math.abs(probability[0]! - at0(horizon)) < 1e-12, `${horizon}: ${probability[0]}`);
       assert.deepEqual([...distance], [horizon < 2 ? 0 : 2, 1]);
     }
   });
 
-  it('tell promises apart, and what never happens', () => {
-    const graph = toy([[1, 2, 3], [BOTH], [OTHER], [], []]);
-    assert.deepEqual([...oddsOf(graph, 1, 2).probability], [1 / 3, 1, 0, 0]);
-    assert.deepEqual([...oddsOf(graph, 2, 2).probability], [2 / 3, 1, 1, 0]);
-    assert.deepEqual([...oddsOf(graph, 3, 2).distance], [0, 0, 0, 0]);
+  it('tell promises apart, and what never happens', async () => {
+    const graph = await toy([[1, 2, 3], [BOTH], [OTHER], [], []]);
+    assert.deepEqual([...(await oddsOf(graph, 1, 2))!.probability], [1 / 3, 1, 0, 0]);
+    assert.deepEqual([...(await oddsOf(graph, 2, 2))!.probability], [2 / 3, 1, 1, 0]);
+    assert.deepEqual([...(await oddsOf(graph, 3, 2))!.distance], [0, 0, 0, 0]);
   });
 
   it('mark the step by which the probability rose most, but never the violation', () => {
@@ -198,13 +210,15 @@ describe('inevitability', () => {
   before(async () => {
     const options = { symmetry: 'full', workers: 1, memory: 2 ** 28, visited: { kind: 'exact' }, until: 0 } as const;
     check = await checkKernel(engine, SPEC, SCOPE, options);
-    const made = Inevitability.of(check.subject);
+    const made = await Inevitability.of(check.subject);
     assert.ok(made);
     inevitability = made;
     const diagnosis = diagnose(engine, SPEC, words);
     assert.ok(diagnosis);
     invariant = diagnosis.violation.invariant;
-    prospects = inevitability.of(engine, diagnosis);
+    const answer = await inevitability.of(engine, diagnosis);
+    assert.ok(answer);
+    prospects = answer;
   });
 
   it('knows the graph that the search counts', () => {
@@ -243,5 +257,42 @@ describe('inevitability', () => {
     assert.match(lines.at(-1)!, /^ {2}6\. write B p0 +0 +broken {2}#{20}$/);
     assert.equal(lines.filter((line) => line.endsWith('<<')).length, 1);
     assert.match(lines.find((line) => line.endsWith('<<'))!, new RegExp(`^ {2}${prospects.decisive}\\. `));
+  });
+});
+
+describe('check', () => {
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, [BIN, 'check', '--kernel', 'v5.7', '--workers', '1', ...args], { encoding: 'utf8' });
+
+  it('tells it where the graph is small', () => {
+    const { stdout } = run('--scope', 'swap=0,uffd=none,gup=R.GET');
+    assert.match(stdout, /\n {2}0\. \(empty\) +6 +[\d.]+ %\n {2}1\. mmap A p0 anon +5 /);
+    const { findings } = JSON.parse(run('--scope', 'swap=0,uffd=none', '--json').stdout) as {
+      findings: { length: number; inevitability: Prospects }[];
+    };
+    assert.ok(findings.length > 1);
+    for (const { length, inevitability } of findings) {
+      assert.equal(inevitability.horizon, HORIZON);
+      assert.equal(inevitability.steps.length, length + 1);
+      assert.deepEqual([inevitability.steps[0]!.distance, inevitability.steps.at(-1)!.probability], [length, 1]);
+    }
+  });
+
+  it('knows concurrent steps', () => {
+    const { findings } = JSON.parse(run('--scope', 'mms=1,gup=none,zap=0,pairs=1', '--json').stdout) as {
+      findings: { program: string; label: string; inevitability: Prospects }[];
+    };
+    const concurrent = findings.filter(({ program }) => program.includes(' || '));
+    assert.ok(concurrent.length > 0);
+    for (const { label, inevitability } of concurrent) {
+      assert.equal(label, `shortest (exhaustive to length ${inevitability.steps.length - 1})`);
+      assert.ok(inevitability.steps.some(({ text }) => text.startsWith('[')));
+    }
+  });
+
+  it('says nothing of a graph that it does not know', () => {
+    const { stdout } = run('--scope', 'swap=0,uffd=none', '--until', 'any');
+    assert.ok(stdout.includes('exhaustive to length'));
+    assert.ok(!stdout.includes('What was left after each step') && !stdout.includes('--inevitable'));
   });
 });

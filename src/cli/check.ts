@@ -3,11 +3,15 @@ import { Command, Option } from 'commander';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { type CheckResult, checkKernel } from '../explore/check.js';
+import { MOST } from '../explore/graph.js';
+import { type Prospects, prospectsOf, QUICK } from '../explore/inevitable.js';
 import { DEFAULT_SCOPE, printScope, scopeHelp } from '../explore/scope.js';
 import { shortestLabel } from '../explore/shortest.js';
+import type { ExploreResult } from '../explore/types.js';
 import { boundText, diameterOf, exhaustedText, omissionText, outcomeOf, verdictText } from '../explore/verdict.js';
 import { diagnosisJson, specJson } from '../report/json.js';
 import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
+import { prospectsText } from '../report/prospects.js';
 import { reportText } from '../report/text.js';
 import { checkSmall, mutantsHelp } from './check-small.js';
 import { type KernelOptions, kernelSpec, parseCount, withJson, withKernel } from './options.js';
@@ -18,6 +22,7 @@ import { onInterrupt, paceText, type SearchFlags, searchOf, untilMask, withSearc
 interface Options extends KernelOptions, SearchFlags {
   readonly bits?: number;
   readonly until?: string;
+  readonly inevitable?: boolean;
   readonly subject: 'engine' | 'small';
   readonly mutant?: readonly string[];
   readonly json?: boolean;
@@ -31,7 +36,7 @@ export function checkCommand(): Command {
   const command = new Command('check')
     .summary('try every program of a scope, shortest first')
     .description(
-      'Visit every state that a kernel can reach within a scope, breadth first: a promise that breaks is shown by a shortest program, and silence is a proof within the stated bound. A state in which a promise is broken is not searched further. The search goes on until every state is visited; --until, --depth, --time and --memory end it with a whole level. Ctrl-C prints what is proven so far.',
+      'Visit every state that a kernel can reach within a scope, breadth first: a promise that breaks is shown by a shortest program, and silence is a proof within the stated bound. A state in which a promise is broken is not searched further. Where the graph closes and is small (or with --inevitable), each step of a counterexample is followed by how near it came. The search goes on until every state is visited; --until, --depth, --time and --memory end it with a whole level. Ctrl-C prints what is proven so far.',
     );
   return withJson(withSearch(withKernel(command), 'see below'))
     .addOption(
@@ -41,6 +46,10 @@ export function checkCommand(): Command {
       ).argParser(parseCount('bits')),
     )
     .option('--until <slugs>', 'end with the level in which one of these promises breaks: any, cow-leak, ...')
+    .option(
+      '--inevitable',
+      'how near each step of a counterexample comes, for graphs that take longer too (up to 3 M states)',
+    )
     .addOption(
       new Option('--subject <name>', 'what is searched: a kernel of the engine, or the small handler of the benches')
         .choices(['engine', 'small'])
@@ -96,9 +105,12 @@ async function check(options: Options): Promise<void> {
     }
     const spec = kernelSpec(options);
     const result = await checkKernel(engine, spec, options.scope ?? DEFAULT_SCOPE, { ...search, symmetry });
+    statusLine(result.findings.length > 0 ? 'how near each step comes ...' : '');
+    const limits = options.inevitable ? MOST : QUICK;
+    const prospects = (await prospectsOf(engine, result, limits, abort.signal)) ?? [];
     statusLine('');
-    if (json) printJson(checkJson(engine, result, bits));
-    else print(checkText(engine, result, bits));
+    if (json) printJson(checkJson(engine, result, prospects, bits));
+    else print(checkText(engine, result, prospects, bits));
     if (result.findings.length > 0) process.exitCode = EXIT.BROKEN;
   } finally {
     statusLine('');
@@ -106,14 +118,21 @@ async function check(options: Options): Promise<void> {
   }
 }
 
-function checkText(engine: Engine, { bound, result, findings }: CheckResult, bits: number | undefined): string {
+/** `prospects`: one for each finding, or none at all. */
+function checkText(
+  engine: Engine,
+  { bound, result, findings }: CheckResult,
+  prospects: readonly Prospects[],
+  bits: number | undefined,
+): string {
   const { catalogue } = engine;
   const rule = '-'.repeat(COLUMNS);
-  const reports = findings.flatMap(({ steps, diagnosis }) => [
+  const reports = findings.flatMap(({ steps, diagnosis }, i) => [
     rule,
     `${bold(shortestLabel(steps))}:`,
     reportText(engine, diagnosis),
     '',
+    ...(prospects[i] ? [...prospectsText(prospects[i]), ''] : []),
   ]);
   const promises = new Set(findings.map(({ invariant }) => invariant)).size;
   const paint = outcomeOf(result) === 'broken' ? red : green;
@@ -121,6 +140,7 @@ function checkText(engine: Engine, { bound, result, findings }: CheckResult, bit
     omissionText(result, bits === undefined ? 'exact' : 'bits'),
     exhaustedText(catalogue, result),
     paceText(result),
+    unforeseen(result, findings.length, prospects.length),
   ].filter((text) => text !== '');
   return [
     ...reports,
@@ -137,7 +157,20 @@ function checkText(engine: Engine, { bound, result, findings }: CheckResult, bit
   ].join('\n');
 }
 
-function checkJson(engine: Engine, { bound, result, findings }: CheckResult, bits: number | undefined) {
+/** Why nothing is said of how near the steps came; '' if it is said, or the graph is not known. */
+function unforeseen({ ended, states, transitions }: ExploreResult, findings: number, prospects: number): string {
+  if (ended !== 'closed' || findings === 0 || prospects > 0) return '';
+  if (states > MOST.states || transitions > MOST.transitions)
+    return 'The graph is too large to tell how near each step of a counterexample came.';
+  return 'With --inevitable: how near each step of a counterexample came, from one more search of the scope.';
+}
+
+function checkJson(
+  engine: Engine,
+  { bound, result, findings }: CheckResult,
+  prospects: readonly Prospects[],
+  bits: number | undefined,
+) {
   const { violations, ...rest } = result;
   const promises = new Set(findings.map(({ invariant }) => invariant)).size;
   return {
@@ -155,11 +188,12 @@ function checkJson(engine: Engine, { bound, result, findings }: CheckResult, bit
     ...rest,
     diameter: result.ended === 'closed' ? diameterOf(result) : null,
     brokenPaths: violations.length,
-    findings: findings.map(({ id, program, length, steps, diagnosis }) => ({
+    findings: findings.map(({ id, program, length, steps, diagnosis }, i) => ({
       id,
       program,
       length,
       label: shortestLabel(steps),
+      ...(prospects[i] && { inevitability: prospects[i] }),
       ...diagnosisJson(engine, diagnosis),
     })),
   };

@@ -1,4 +1,5 @@
 // The graph of a scope that closes: every state, and every transition between them.
+import { setImmediate } from 'node:timers/promises';
 
 /** All transitions out of some entries. */
 export interface Edges {
@@ -103,13 +104,30 @@ export function* batches(level: readonly Uint8Array[], size: number, most: numbe
   }
 }
 
+/** Milliseconds without a look at what else there is to do. */
+const PATIENCE = 50;
+let looked = 0;
+
+/** Now and then lets a signal through; returns whether it came. */
+export async function pause(signal: AbortSignal | undefined): Promise<boolean> {
+  if (performance.now() - looked > PATIENCE) {
+    await setImmediate();
+    looked = performance.now();
+  }
+  return signal?.aborted === true;
+}
+
 const WORD = 0xffff_ffffn;
 
 /**
- * The whole graph from the root; undefined if it is larger than `limits`. A state in which a promise
+ * The whole graph from the root; undefined if it is larger than `limits`, or interrupted. A state in which a promise
  * is broken is none of the graph: only the transition there is.
  */
-export function buildGraph(source: EdgeSource, limits: GraphLimits = MOST): Graph | undefined {
+export async function buildGraph(
+  source: EdgeSource,
+  limits: GraphLimits = MOST,
+  signal?: AbortSignal,
+): Promise<Graph | undefined> {
   const numbers = new Numbering();
   let first = new Uint32Array(1 << 12);
   let targets = new Uint32Array(1 << 16);
@@ -121,6 +139,7 @@ export function buildGraph(source: EdgeSource, limits: GraphLimits = MOST): Grap
   for (let depth = 0; level.length > 0; depth++) {
     const next: Uint8Array[] = [];
     for (const [entries, count] of batches(level, source.entrySize(depth), source.batch)) {
+      if (await pause(signal)) return undefined;
       const edges = source.edges(entries, count, depth);
       if (transitions + edges.count > limits.transitions) return undefined;
       first = roomFor(first, states + count + 1);

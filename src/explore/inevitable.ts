@@ -4,8 +4,9 @@ import type { Catalogue } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
 import type { Diagnosis } from '../findings/finding.js';
 import { printItems } from '../text/print.js';
+import type { CheckResult } from './check.js';
 import { type EngineSpec, EngineSubject } from './engine-subject.js';
-import { BROKEN, buildGraph, type Graph, type GraphLimits, MOST } from './graph.js';
+import { BROKEN, buildGraph, type Graph, type GraphLimits, MOST, pause } from './graph.js';
 
 /** Operations that a random program may still have. */
 export const HORIZON = 32;
@@ -41,12 +42,19 @@ export interface Odds {
 
 /**
  * Distance and probability by value iteration backwards from the violations of `invariant`: after k sweeps a state's value is the
- * probability that k random steps meet one, so that it turns positive with the k that is the state's distance.
+ * probability that k random steps meet one, so that it turns positive with the k that is the state's distance. Undefined if
+ * interrupted.
  */
-export function oddsOf({ states, first, targets }: Graph, invariant: number, horizon = HORIZON): Odds {
+export async function oddsOf(
+  { states, first, targets }: Graph,
+  invariant: number,
+  horizon = HORIZON,
+  signal?: AbortSignal,
+): Promise<Odds | undefined> {
   const distance = new Uint8Array(states);
   let [now, before] = [new Float64Array(states), new Float64Array(states)];
   for (let k = 1; k <= horizon; k++) {
+    if (await pause(signal)) return undefined;
     [now, before] = [before, now];
     for (let s = 0; s < states; s++) {
       const [from, to] = [first[s]!, first[s + 1]!];
@@ -90,29 +98,40 @@ export class Inevitability {
   readonly #spec: EngineSpec;
   readonly #subject: EngineSubject;
   readonly #graph: Graph;
+  readonly #signal: AbortSignal | undefined;
   readonly #odds = new Map<number, Odds>();
 
-  private constructor(spec: EngineSpec, subject: EngineSubject, graph: Graph) {
+  private constructor(spec: EngineSpec, subject: EngineSubject, graph: Graph, signal: AbortSignal | undefined) {
     this.#spec = spec;
     this.#subject = subject;
     this.#graph = graph;
+    this.#signal = signal;
   }
 
-  /** Searches the scope once more, on this thread; undefined if it is larger than `limits`. */
-  static of(spec: EngineSpec, limits: GraphLimits = MOST): Inevitability | undefined {
+  /** Searches the scope once more, on this thread; undefined if it is larger than `limits`, or interrupted. */
+  static async of(
+    spec: EngineSpec,
+    limits: GraphLimits = MOST,
+    signal?: AbortSignal,
+  ): Promise<Inevitability | undefined> {
     const subject = new EngineSubject(spec);
-    const graph = buildGraph(subject, limits);
-    return graph && new Inevitability(spec, subject, graph);
+    const graph = await buildGraph(subject, limits, signal);
+    return graph && new Inevitability(spec, subject, graph, signal);
   }
 
   get graph(): Graph {
     return this.#graph;
   }
 
-  /** The prospects of a program of the scope that breaks its promise with its last step. Throws Error for any other. */
-  of({ catalogue }: Engine, { words, violation: { invariant } }: Diagnosis): Prospects {
+  /**
+   * The prospects of a program of the scope that breaks its promise with its last step; undefined if interrupted. Throws Error
+   * for any other program.
+   */
+  async of({ catalogue }: Engine, { words, violation: { invariant } }: Diagnosis): Promise<Prospects | undefined> {
     const path = pathOf(this.#spec, words, catalogue);
-    const odds = this.#oddsOf(invariant);
+    const odds = this.#odds.get(invariant) ?? (await oddsOf(this.#graph, invariant, HORIZON, this.#signal));
+    if (!odds) return undefined;
+    this.#odds.set(invariant, odds);
     const texts = printItems(words, catalogue.ops).map(({ text }) => text);
     const steps = [...path, 0].map((_, step): Prospect => {
       const text = step === 0 ? '' : texts[step - 1]!;
@@ -123,10 +142,27 @@ export class Inevitability {
     });
     return { horizon: HORIZON, steps, decisive: decisiveStep(steps.map(({ probability }) => probability)) };
   }
+}
 
-  #oddsOf(invariant: number): Odds {
-    const known = this.#odds.get(invariant) ?? oddsOf(this.#graph, invariant);
-    this.#odds.set(invariant, known);
-    return known;
+/** What takes a few seconds. */
+export const QUICK: GraphLimits = { states: MOST.states, transitions: 5_000_000 };
+
+/** The prospects of each finding, where the search closed within `limits`; undefined if it did not, or was interrupted. */
+export async function prospectsOf(
+  engine: Engine,
+  { subject, result, findings }: CheckResult,
+  limits: GraphLimits,
+  signal?: AbortSignal,
+): Promise<readonly Prospects[] | undefined> {
+  const fits = result.states <= limits.states && result.transitions <= limits.transitions;
+  if (result.ended !== 'closed' || !fits || findings.length === 0) return undefined;
+  const inevitability = await Inevitability.of(subject, limits, signal);
+  if (!inevitability) return undefined;
+  const all: Prospects[] = [];
+  for (const { diagnosis } of findings) {
+    const prospects = await inevitability.of(engine, diagnosis);
+    if (!prospects) return undefined;
+    all.push(prospects);
   }
+  return all;
 }
