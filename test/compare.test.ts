@@ -70,6 +70,24 @@ describe('compare', () => {
     assert.equal(new Set(kernels.map(({ costs }) => costs.ops)).size, 1);
   });
 
+  it('does not call kept what was not searched', async () => {
+    const abort = new AbortController();
+    let started = 0;
+    const comparison = await compareKernels(engine, ['v5.7', 'v5.8'].map(parseKernel), {
+      ...options(6),
+      programs: 10,
+      signal: abort.signal,
+      // Both scopes of the first block on the first kernel.
+      onStart: () => {
+        if (++started === 3) abort.abort();
+      },
+    });
+    const text = compareText(catalogue, comparison);
+    assert.match(text, /^ {2}cow-leak +6 +\?$/m);
+    assert.match(text, /^not broken so far: /m);
+    assert.doesNotMatch(text, /kept by all/);
+  });
+
   it('is a command', () => {
     const run = (...args: string[]) => spawnSync(process.execPath, [BIN, 'compare', ...args], { encoding: 'utf8' });
     const scope = ['--scope', 'mms=1,swap=0', '--depth', '5', '--programs', '50'];

@@ -77,7 +77,7 @@ function blockRows(
 ): string[] {
   const blocks = blocksOf(kernels);
   const length = (kernel: Compared, block: string, id: number) =>
-    String(shortestOf(kernel, block, id)?.length ?? 'kept');
+    String(shortestOf(kernel, block, id)?.length ?? (kernel.unsearched.includes(block) ? '?' : 'kept'));
   return blocks.flatMap((block, i) => {
     const promises = brokenPromises(catalogue, kernels, block).filter(
       ({ id }) => i === 0 || kernels.some((kernel) => length(kernel, block, id) !== length(kernel, blocks[0]!, id)),
@@ -106,13 +106,14 @@ export function compareText(catalogue: Catalogue, comparison: Comparison): strin
   const broken = blocksOf(kernels).flatMap((block) => brokenPromises(catalogue, kernels, block));
   const judged = catalogue.invariants.filter(({ judge }) => judge === 'structure' || judge === 'reference');
   const kept = judged.filter((promise) => !broken.includes(promise)).map(({ slug }) => slug);
+  const whole = kernels.every(({ unsearched }) => unsearched.length === 0);
   const searched = byScope(kernels).flatMap((checks) =>
     fold(`searched ${searchedText(checks)}: ${scopeWords(checks[0]!.bound.scope)}`, TABLE_COLUMNS, '  '),
   );
   return [
     ...blockRows(catalogue, kernels, row),
     '',
-    ...fold(`kept by all: ${kept.join(', ')}`, TABLE_COLUMNS, '  '),
+    ...fold(`${whole ? 'kept by all' : 'not broken so far'}: ${kept.join(', ')}`, TABLE_COLUMNS, '  '),
     '',
     `cost of ${grouped(programs)} programs`,
     ...COSTS.flatMap(([label, value]) =>
@@ -164,6 +165,7 @@ export function compareData(catalogue: Catalogue, { kernels, seed, programs }: C
           return [{ block, slug, length, program, label: shortestLabel(steps) }];
         }),
       ),
+      unsearched: kernel.unsearched,
       costs: kernel.costs,
       searches: kernel.searches.map(
         ({

@@ -17,6 +17,8 @@ export interface Search {
 export interface Compared {
   readonly spec: KernelSpec;
   readonly searches: readonly Search[];
+  /** Blocks in which a search was interrupted, or never begun: what they do not show broken may be. */
+  readonly unsearched: readonly string[];
   readonly costs: Costs;
 }
 
@@ -108,14 +110,21 @@ export async function compareKernels(
   const kernels = specs.map((spec, i) => ({
     spec,
     searches: found[i]!,
+    unsearched: plan.map(({ block }) => block).filter((_, k) => !isWhole(found[i]![k])),
     costs: measureCosts(engine, vectors[i]!, programs),
   }));
   return { kernels, seed, programs: count };
 }
 
+function isWhole(search: Search | undefined): boolean {
+  return search !== undefined && search.check.result.ended !== 'interrupted';
+}
+
 /** Names of the blocks, in order. */
 export function blocksOf(kernels: readonly Compared[]): string[] {
-  return [...new Set(kernels.flatMap(({ searches }) => searches.map(({ block }) => block)))];
+  return [
+    ...new Set(kernels.flatMap(({ searches, unsearched }) => [...searches.map(({ block }) => block), ...unsearched])),
+  ];
 }
 
 /** The shortest program of a block that breaks a promise on a kernel; undefined = kept. */
