@@ -6,7 +6,7 @@ import { loadEngine } from '../src/engine/engine.js';
 import { MAX_OPS, RESULT } from '../src/engine/opword.js';
 import { type CheckResult, checkKernel } from '../src/explore/check.js';
 import { BROKEN, buildGraph, type EdgeSource, type Edges, type Graph } from '../src/explore/graph.js';
-import { decisiveStep, HORIZON, Inevitability, oddsOf, type Prospects } from '../src/explore/inevitable.js';
+import { decisiveStep, HORIZON, Inevitability, type Odds, oddsOf, type Prospects } from '../src/explore/inevitable.js';
 import { parseScope } from '../src/explore/scope.js';
 import { diagnose } from '../src/findings/finding.js';
 import { prospectsText } from '../src/report/prospects.js';
@@ -89,8 +89,9 @@ describe('the graph', () => {
   it('has every transition, self-loops and parallel ones too', async () => {
     const graph = await toy([[1, 2, 0], [2, 2, ONE], [], [0]]);
     assert.equal(graph.states, 3);
-    assert.deepEqual([...graph.first], [0, 3, 6, 6]);
-    assert.deepEqual([...graph.targets], [1, 2, 0, 2, 2, BROKEN + 2]);
+    assert.deepEqual([...graph.first], [0, 2, 5, 5]);
+    assert.deepEqual([...graph.targets], [1, 2, 2, 2, BROKEN + 2]);
+    assert.deepEqual([[...graph.loops], graph.transitions], [[1, 0, 0], 6]);
     assert.equal(graph.stateOf(print(2)), 2);
     assert.equal(graph.stateOf(print(3)), undefined, 'nothing leads to the fourth row');
   });
@@ -99,9 +100,12 @@ describe('the graph', () => {
     const ring = Array.from({ length: 3000 }, (_, i) => [(i + 1) % 3000, (i * 17) % 3000]);
     const graph = await buildGraph(new Toy(ring, 100), { states: 3000, transitions: 6000 });
     assert.equal(graph?.states, 3000);
-    assert.equal(graph?.first[3000], 6000);
-    const numbers = new Set(graph?.targets);
-    assert.equal(numbers.size, 3000);
+    assert.equal(graph?.transitions, 6000);
+    assert.equal(new Set(graph?.targets).size, 3000);
+    assert.deepEqual(
+      [graph?.loops[0], graph?.first[3000]],
+      [1, 5999 - ring.filter(([, to], i) => i > 0 && to === i).length],
+    );
     assert.equal(await buildGraph(new Toy(ring, 100), { states: 2999, transitions: 6000 }), undefined);
     assert.equal(await buildGraph(new Toy(ring, 100), { states: 3000, transitions: 5999 }), undefined);
   });
@@ -111,9 +115,14 @@ describe('a signal', () => {
   it('ends both the graph and the odds', async () => {
     const rows = [[1, ONE], [0]];
     assert.equal(await buildGraph(new Toy(rows), undefined, AbortSignal.abort()), undefined);
-    assert.equal(await oddsOf(await toy(rows), 1, 8, AbortSignal.abort()), undefined);
+    assert.equal(await oddsOf(await toy(rows), [1], 8, AbortSignal.abort()), undefined);
   });
 });
+
+async function only(graph: Graph, invariant: number, horizon: number): Promise<Odds> {
+  const odds = await oddsOf(graph, [invariant], horizon);
+  return odds!.get(invariant)!;
+}
 
 describe('the odds of a graph', () => {
   it('are exact', async () => {
@@ -125,7 +134,7 @@ describe('the odds of a graph', () => {
     const at1 = (k: number) => (1 / 2) * (1 - (1 / 3) ** k);
     const at0 = (k: number): number => (k === 0 ? 0 : (1 / 4) * at1(k - 1) + (3 / 4) * at0(k - 1));
     for (const horizon of [1, 2, 3, 8, 32]) {
-      const { probability, distance } = (await oddsOf(graph, 1, horizon))!;
+      const { probability, distance } = await only(graph, 1, horizon);
       assert.ok(Math.abs(probability[1]! - at1(horizon)) < 1e-12, `${horizon}: ${probability[1]}`);
       assert.ok(Math.abs(probability[0]! - at0(horizon)) < 1e-12, `${horizon}: ${probability[0]}`);
       assert.deepEqual([...distance], [horizon < 2 ? 0 : 2, 1]);
@@ -134,9 +143,11 @@ describe('the odds of a graph', () => {
 
   it('tell promises apart, and what never happens', async () => {
     const graph = await toy([[1, 2, 3], [BOTH], [OTHER], [], []]);
-    assert.deepEqual([...(await oddsOf(graph, 1, 2))!.probability], [1 / 3, 1, 0, 0]);
-    assert.deepEqual([...(await oddsOf(graph, 2, 2))!.probability], [2 / 3, 1, 1, 0]);
-    assert.deepEqual([...(await oddsOf(graph, 3, 2))!.distance], [0, 0, 0, 0]);
+    assert.deepEqual([...(await only(graph, 1, 2)).probability], [1 / 3, 1, 0, 0]);
+    assert.deepEqual([...(await only(graph, 2, 2)).probability], [2 / 3, 1, 1, 0]);
+    assert.deepEqual([...(await only(graph, 3, 2)).distance], [0, 0, 0, 0]);
+    const together = await oddsOf(graph, [2, 1], 2);
+    for (const invariant of [1, 2]) assert.deepEqual(together!.get(invariant), await only(graph, invariant, 2));
   });
 
   it('mark the step by which the probability rose most, but never the violation', () => {
@@ -216,16 +227,16 @@ describe('inevitability', () => {
     const diagnosis = diagnose(engine, SPEC, words);
     assert.ok(diagnosis);
     invariant = diagnosis.violation.invariant;
-    const answer = await inevitability.of(engine, diagnosis);
+    const answer = await inevitability.of(engine, [diagnosis]);
     assert.ok(answer);
-    prospects = answer;
+    prospects = answer[0]!;
   });
 
   it('knows the graph that the search counts', () => {
     const { result } = check;
     assert.equal(result.ended, 'closed');
     assert.equal(inevitability.graph.states, result.states);
-    assert.equal(inevitability.graph.targets.length, result.transitions);
+    assert.equal(inevitability.graph.transitions, result.transitions);
   });
 
   it('draws nearer with every step of a shortest program', () => {
@@ -294,5 +305,8 @@ describe('check', () => {
     const { stdout } = run('--scope', 'swap=0,uffd=none', '--until', 'any');
     assert.ok(stdout.includes('exhaustive to length'));
     assert.ok(!stdout.includes('What was left after each step') && !stdout.includes('--inevitable'));
+    const without = run('--scope', 'swap=0,uffd=none', '--no-inevitable').stdout;
+    assert.ok(!without.includes('What was left after each step'));
+    assert.match(without, /^With --inevitable: how near each step/m);
   });
 });

@@ -48,8 +48,9 @@ export function checkCommand(): Command {
     .option('--until <slugs>', 'end with the level in which one of these promises breaks: any, cow-leak, ...')
     .option(
       '--inevitable',
-      'how near each step of a counterexample comes, for graphs that take longer too (up to 3 M states)',
+      'how near each step of a counterexample comes, where the graph takes longer too (up to 3 M states)',
     )
+    .option('--no-inevitable', 'nothing of that, so that the answer comes sooner')
     .addOption(
       new Option('--subject <name>', 'what is searched: a kernel of the engine, or the small handler of the benches')
         .choices(['engine', 'small'])
@@ -105,9 +106,7 @@ async function check(options: Options): Promise<void> {
     }
     const spec = kernelSpec(options);
     const result = await checkKernel(engine, spec, options.scope ?? DEFAULT_SCOPE, { ...search, symmetry });
-    statusLine(result.findings.length > 0 ? 'how near each step comes ...' : '');
-    const limits = options.inevitable ? MOST : QUICK;
-    const prospects = (await prospectsOf(engine, result, limits, abort.signal)) ?? [];
+    const prospects = await foresee(engine, result, options.inevitable, abort.signal);
     statusLine('');
     if (json) printJson(checkJson(engine, result, prospects, bits));
     else print(checkText(engine, result, prospects, bits));
@@ -116,6 +115,18 @@ async function check(options: Options): Promise<void> {
     statusLine('');
     forget();
   }
+}
+
+/** One for each finding, or none at all: for one reason or another the graph is not known. */
+async function foresee(
+  engine: Engine,
+  result: CheckResult,
+  wanted: boolean | undefined,
+  signal: AbortSignal,
+): Promise<readonly Prospects[]> {
+  if (wanted === false || result.findings.length === 0) return [];
+  statusLine('once more, for how near each step comes ...');
+  return (await prospectsOf(engine, result, wanted ? MOST : QUICK, signal)) ?? [];
 }
 
 /** `prospects`: one for each finding, or none at all. */

@@ -32,7 +32,7 @@ export interface GraphLimits {
   readonly transitions: number;
 }
 
-/** What memory allows: 16 bytes a state, 4 a transition, and the frontier. */
+/** What memory allows: 24 bytes a state, 4 a transition, and the frontier. */
 export const MOST: GraphLimits = { states: 3_000_000, transitions: 120_000_000 };
 
 /** In `targets`: the transition broke the promises of the low bits (bit = id). */
@@ -41,10 +41,13 @@ export const BROKEN = 0x8000_0000;
 export interface Graph {
   /** State 0 is the root; numbers ascend with depth. */
   readonly states: number;
-  /** Transitions of state s are those from first[s] to first[s + 1]. */
+  readonly transitions: number;
+  /** Transitions of state s to others are those from first[s] to first[s + 1]. */
   readonly first: Uint32Array;
-  /** Number of a state, or BROKEN | mask; self-loops included, as many as there are steps that lead there. */
+  /** Number of a state, or BROKEN | mask; as many as there are steps that lead there. */
   readonly targets: Uint32Array;
+  /** Transitions of each state to itself. */
+  readonly loops: Uint32Array;
   /** Number of the state of this fingerprint. */
   stateOf(fingerprint: bigint): number | undefined;
 }
@@ -130,7 +133,9 @@ export async function buildGraph(
 ): Promise<Graph | undefined> {
   const numbers = new Numbering();
   let first = new Uint32Array(1 << 12);
+  let loops = new Uint32Array(1 << 12);
   let targets = new Uint32Array(1 << 16);
+  let stored = 0;
   let states = 0;
   let transitions = 0;
   const [root] = source.rootFingerprints();
@@ -143,18 +148,21 @@ export async function buildGraph(
       const edges = source.edges(entries, count, depth);
       if (transitions + edges.count > limits.transitions) return undefined;
       first = roomFor(first, states + count + 1);
-      targets = roomFor(targets, transitions + edges.count);
+      loops = roomFor(loops, states + count);
+      targets = roomFor(targets, stored + edges.count);
       const chosen = new Uint8Array(edges.count);
       let entry = 0;
       for (let i = 0; i < edges.count; i++) {
-        for (const from = edges.origins[i]! >>> 16; entry <= from; entry++) first[states + entry] = transitions + i;
+        const from = edges.origins[i]! >>> 16;
+        for (; entry <= from; entry++) first[states + entry] = stored;
         const [low, high] = [edges.targets[2 * i]!, edges.targets[2 * i + 1]!];
         const known = numbers.count;
         const to = edges.broken[i] ? (BROKEN | low) >>> 0 : numbers.number(low, high, true);
         if (to === known) chosen[i] = 1;
-        targets[transitions + i] = to;
+        if (to === states + from) loops[to]!++;
+        else targets[stored++] = to;
       }
-      for (; entry < count; entry++) first[states + entry] = transitions + edges.count;
+      for (; entry < count; entry++) first[states + entry] = stored;
       states += count;
       transitions += edges.count;
       if (numbers.count > limits.states) return undefined;
@@ -163,11 +171,13 @@ export async function buildGraph(
     }
     level = next;
   }
-  first[states] = transitions;
+  first[states] = stored;
   return {
     states,
+    transitions,
     first: first.subarray(0, states + 1),
-    targets: targets.subarray(0, transitions),
+    targets: targets.subarray(0, stored),
+    loops: loops.subarray(0, states),
     stateOf: (print) => {
       const number = numbers.number(Number(print & WORD), Number(print >> 32n), false);
       return number < 0 ? undefined : number;

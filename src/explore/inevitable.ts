@@ -41,33 +41,58 @@ export interface Odds {
 }
 
 /**
- * Distance and probability by value iteration backwards from the violations of `invariant`: after k sweeps a state's value is the
- * probability that k random steps meet one, so that it turns positive with the k that is the state's distance. Undefined if
+ * Distance and probability by value iteration backwards from the violations of each of `invariants`: after k sweeps a state's value
+ * is the probability that k random steps meet one, so that it turns positive with the k that is the state's distance. Undefined if
  * interrupted.
  */
 export async function oddsOf(
-  { states, first, targets }: Graph,
-  invariant: number,
+  graph: Graph,
+  invariants: readonly number[],
   horizon = HORIZON,
   signal?: AbortSignal,
-): Promise<Odds | undefined> {
-  const distance = new Uint8Array(states);
-  let [now, before] = [new Float64Array(states), new Float64Array(states)];
+): Promise<ReadonlyMap<number, Odds> | undefined> {
+  const { states } = graph;
+  const n = invariants.length;
+  const distance = new Uint8Array(n * states);
+  let [now, before] = [new Float64Array(n * states), new Float64Array(n * states)];
   for (let k = 1; k <= horizon; k++) {
     if (await pause(signal)) return undefined;
     [now, before] = [before, now];
-    for (let s = 0; s < states; s++) {
-      const [from, to] = [first[s]!, first[s + 1]!];
-      let sum = 0;
-      for (let i = from; i < to; i++) {
-        const target = targets[i]!;
-        sum += target < BROKEN ? before[target]! : (target >>> invariant) & 1;
-      }
-      now[s] = to > from ? sum / (to - from) : 0;
-      if (sum > 0 && distance[s] === 0) distance[s] = k;
-    }
+    sweep(graph, invariants, before, now);
+    for (let i = 0; i < now.length; i++) if (now[i]! > 0 && distance[i] === 0) distance[i] = k;
   }
-  return { distance, probability: now };
+  const each = <T>(of: (place: number) => T) => Array.from({ length: states }, (_, s) => of(s));
+  return new Map(
+    invariants.map((invariant, j) => [
+      invariant,
+      {
+        distance: Uint8Array.from(each((s) => distance[n * s + j]!)),
+        probability: Float64Array.from(each((s) => now[n * s + j]!)),
+      },
+    ]),
+  );
+}
+
+/** One step more: values of all invariants side by side, state by state. */
+function sweep(
+  { states, first, targets, loops }: Graph,
+  invariants: readonly number[],
+  before: Float64Array,
+  now: Float64Array,
+): void {
+  const n = invariants.length;
+  const sums = new Float64Array(n);
+  for (let s = 0; s < states; s++) {
+    const [from, to, own] = [first[s]!, first[s + 1]!, loops[s]!];
+    for (let j = 0; j < n; j++) sums[j] = own * before[n * s + j]!;
+    for (let i = from; i < to; i++) {
+      const target = targets[i]!;
+      if (target < BROKEN) for (let j = 0, at = n * target; j < n; j++) sums[j]! += before[at + j]!;
+      else for (let j = 0; j < n; j++) sums[j]! += (target >>> invariants[j]!) & 1;
+    }
+    const all = to - from + own;
+    for (let j = 0; j < n; j++) now[n * s + j] = all > 0 ? sums[j]! / all : 0;
+  }
 }
 
 /** The step by which the probability rose most, the violation itself aside. */
@@ -99,7 +124,6 @@ export class Inevitability {
   readonly #subject: EngineSubject;
   readonly #graph: Graph;
   readonly #signal: AbortSignal | undefined;
-  readonly #odds = new Map<number, Odds>();
 
   private constructor(spec: EngineSpec, subject: EngineSubject, graph: Graph, signal: AbortSignal | undefined) {
     this.#spec = spec;
@@ -124,14 +148,19 @@ export class Inevitability {
   }
 
   /**
-   * The prospects of a program of the scope that breaks its promise with its last step; undefined if interrupted. Throws Error
+   * The prospects of programs of the scope that break their promise with their last step; undefined if interrupted. Throws Error
    * for any other program.
    */
-  async of({ catalogue }: Engine, { words, violation: { invariant } }: Diagnosis): Promise<Prospects | undefined> {
+  async of({ catalogue }: Engine, diagnoses: readonly Diagnosis[]): Promise<readonly Prospects[] | undefined> {
+    const invariants = [...new Set(diagnoses.map(({ violation }) => violation.invariant))];
+    const odds = await oddsOf(this.#graph, invariants, HORIZON, this.#signal);
+    return (
+      odds && diagnoses.map(({ words, violation }) => this.#along(catalogue, words, odds.get(violation.invariant)!))
+    );
+  }
+
+  #along(catalogue: Catalogue, words: Uint32Array, odds: Odds): Prospects {
     const path = pathOf(this.#spec, words, catalogue);
-    const odds = this.#odds.get(invariant) ?? (await oddsOf(this.#graph, invariant, HORIZON, this.#signal));
-    if (!odds) return undefined;
-    this.#odds.set(invariant, odds);
     const texts = printItems(words, catalogue.ops).map(({ text }) => text);
     const steps = [...path, 0].map((_, step): Prospect => {
       const text = step === 0 ? '' : texts[step - 1]!;
@@ -144,8 +173,8 @@ export class Inevitability {
   }
 }
 
-/** What takes a few seconds. */
-export const QUICK: GraphLimits = { states: MOST.states, transitions: 5_000_000 };
+/** What takes some ten seconds. */
+export const QUICK: GraphLimits = { states: MOST.states, transitions: 20_000_000 };
 
 /** The prospects of each finding, where the search closed within `limits`; undefined if it did not, or was interrupted. */
 export async function prospectsOf(
@@ -157,12 +186,8 @@ export async function prospectsOf(
   const fits = result.states <= limits.states && result.transitions <= limits.transitions;
   if (result.ended !== 'closed' || !fits || findings.length === 0) return undefined;
   const inevitability = await Inevitability.of(subject, limits, signal);
-  if (!inevitability) return undefined;
-  const all: Prospects[] = [];
-  for (const { diagnosis } of findings) {
-    const prospects = await inevitability.of(engine, diagnosis);
-    if (!prospects) return undefined;
-    all.push(prospects);
-  }
-  return all;
+  return inevitability?.of(
+    engine,
+    findings.map(({ diagnosis }) => diagnosis),
+  );
 }
