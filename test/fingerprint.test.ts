@@ -73,6 +73,8 @@ describe('what can come after a state is a function of its fingerprint', () => {
     ['seed', 'gup=asked+common,swap=0,mprotect=1', 400],
     ['v5.9', 'pages=2,numa=1,gup=force', 250],
     ['v6.18', 'pages=4,pmds=1,gup=common,zap=0', 200],
+    ['repaired', 'dax=1,uffd=none,swap=0', 800],
+    ['seed', 'dax=1,gup=common+asked,zap=0', 800],
     ['v7.2', 'pages=3,asleep=2,mprotect=1,softdirty=1', 250],
   ];
   for (const [kernel, scope, walks] of scopes) {

@@ -12,7 +12,7 @@ import { ENCODING, MM_LOOKS, MM_ORDER, MM_PLACE, PAGE_ORDERS } from './area';
 import { encode_answers } from './encode-answers';
 import { encode_handles, encode_sleepers } from './encode-handles';
 import { encode_mm, promises_at } from './encode-mm';
-import { encode_lost, encode_named } from './encode-pages';
+import { encode_lost, encode_named, encode_special } from './encode-pages';
 import { DEAD, end, forget_names, names_begin, nrPages, put, stir, Symmetry, symmetry } from './names';
 import { presentBits, relevance_begin, swapBits, vmaBits } from './relevance';
 
@@ -41,6 +41,7 @@ function hash_ordered(living: u32, order: usize): u64 {
   const nrHeld = encode_handles(order);
   encode_sleepers(order, nrHeld);
   encode_named();
+  encode_special();
   encode_lost();
   encode_answers(nrHeld, living);
   return hash();

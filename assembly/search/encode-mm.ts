@@ -42,7 +42,7 @@ export function encode_mm(mm: u32, order: usize): void {
   put(1 | ((load<u8>(mm_at(mm), MM_HAS_PINNED) as u32) << 1) | (mm_uffd(mm) << 2) | (uffd(mm) << 5) |
     (symmetry < Symmetry.MMS ? mm << 8 : 0));
   const pud = pud_at(mm);
-  put(pmd_trans_huge(pud) ? leaf(pud) : 0);
+  put(pud == 0 ? 0 : pmd_trans_huge(pud) ? leaf(pud) : 1 << 16);
   let tables: u32 = 0;
   for (let k: u32 = 0; k < nrPages; k++) {
     const page: u32 = load<u8>(order + (k as usize));

@@ -1,7 +1,7 @@
 // Pages and swap slots in the encoding of a state.
 import {
-  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, NR_FRAMES, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, SWAP_CACHE, SWAP_COUNT,
-  SWAP_VERSION,
+  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, NR_FRAMES, PG_ENTIRE, PG_MAPCOUNT, PG_PINS, PG_REFS, PG_SLOT, PG_VERSION, SWAP_CACHE,
+  SWAP_COUNT, SWAP_VERSION,
 } from '../mm/layout';
 import { PageCompound, page_flags, page_version, PG_DIRTY } from '../mm/page';
 import { FRAME_NAME, FRAME_QUEUE, MM_PLACE, SLOT_NAME, SLOT_QUEUE } from './area';
@@ -48,6 +48,11 @@ export function encode_named(): void {
     if (f < framesQueued) encode_frame(load<u8>(FRAME_QUEUE + (f++ as usize)));
     else encode_slot(load<u8>(SLOT_QUEUE + (s++ as usize)));
   }
+}
+/** The zero pages and the device's: in place, whoever uses them; something may have been written to them. */
+export function encode_special(): void {
+  if (load<u64>(PG_VERSION + (NR_FRAMES as usize)) == 0) return;
+  for (let f = NR_FRAMES; f < NR_FRAMES + 8; f++) put(version(page_version(f)));
 }
 /** Pages that nothing leads to any more (left in the swap cache): whatever they hold, no op can see it again. */
 export function encode_lost(): void {
