@@ -1,6 +1,7 @@
-// breakcow bench: the engine, the small handler in every language, and the running kernel.
+// breakcow bench: the engine, the small handler in every language, the running kernel, and exhaustive search.
 import { Command, Option } from 'commander';
 import { formatEngine, runEngine } from '../../bench/engine.js';
+import { formatSearches, runSearches } from '../../bench/explore.js';
 import { formatKernel, runKernel } from '../../bench/kernel.js';
 import { formatPeers, runPeers } from '../../bench/peers.js';
 import type { RoundReport } from '../../bench/rounds.js';
@@ -8,36 +9,51 @@ import { parseCount, withJson } from './options.js';
 import { print, printJson } from './output.js';
 import { statusLine } from './progress.js';
 
+const SECTIONS = ['peers', 'engine', 'kernel', 'search'] as const;
+type Section = (typeof SECTIONS)[number];
+
 interface Options {
   readonly json?: boolean;
   readonly ops?: number;
   readonly samples?: number;
+  readonly only?: Section;
 }
 
 function onSample({ id, round, rounds, mops }: RoundReport): void {
   statusLine(`round ${round}/${rounds}: ${id} ${mops.toFixed(1)} M/s`);
 }
 
+/** A section: its table as data and as text. */
+async function measure<T>(run: () => Promise<T>, format: (table: T) => string, json: boolean): Promise<T> {
+  const table = await run();
+  statusLine('');
+  if (!json) print(`${format(table)}\n`);
+  return table;
+}
+
 export function benchCommand(): Command {
   const command = new Command('bench')
-    .summary('measure the engine, its peers and the running kernel')
+    .summary('measure the engine, its peers, the running kernel and the search')
     .description(
-      'Measure the peers on the small handler (C, AssemblyScript, SIMD lanes, JavaScript, fast-check), then the engine (judges, guidance, threads), then the running kernel.',
+      'Measure the peers on the small handler (C, AssemblyScript, SIMD lanes, JavaScript, fast-check), the engine (judges, guidance, threads), the running kernel, and exhaustive search beside Spin and C.',
     )
     .addOption(new Option('--ops <n>', 'operations per sample of a peer').argParser(parseCount('ops')))
     .addOption(new Option('--samples <n>', 'rounds').argParser(parseCount('samples')))
-    .addHelpText('after', '\nExamples:\n  breakcow bench\n  breakcow bench --ops 1M --samples 3 --json');
-  return withJson(command).action(async ({ json, ops, samples }: Options) => {
+    .addOption(new Option('--only <section>', 'one of the tables').choices(SECTIONS))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  breakcow bench\n  breakcow bench --ops 1M --samples 3 --json\n  breakcow bench --only search --samples 1',
+    );
+  return withJson(command).action(async ({ json = false, ops, samples, only }: Options) => {
     const rounds = { ...(samples !== undefined && { samples }), onSample };
-    const peers = await runPeers({ ...rounds, ...(ops !== undefined && { ops }) });
-    statusLine('');
-    if (!json) print(`${formatPeers(peers)}\n`);
-    const engine = await runEngine(rounds);
-    statusLine('');
-    if (!json) print(`${formatEngine(engine)}\n`);
-    const kernel = await runKernel(rounds);
-    statusLine('');
-    if (json) printJson({ peers, engine, kernel });
-    else print(formatKernel(kernel));
+    const sections = {
+      peers: () => measure(() => runPeers({ ...rounds, ...(ops !== undefined && { ops }) }), formatPeers, json),
+      engine: () => measure(() => runEngine(rounds), formatEngine, json),
+      kernel: () => measure(() => runKernel(rounds), formatKernel, json),
+      search: () => measure(() => runSearches(rounds), formatSearches, json),
+    };
+    const tables: Partial<Record<Section, unknown>> = {};
+    for (const section of only ? [only] : SECTIONS) tables[section] = await sections[section]();
+    if (json) printJson(tables);
   });
 }
