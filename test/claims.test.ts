@@ -1,34 +1,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { MINUTE, needs } from './executor-needs.js';
+import { withSwapDevice } from './swap-device.js';
 
 // What is said about a kernel in C, each program on its own.
 
 const CLAIMS = fileURLToPath(new URL('../../src/conform/claims/', import.meta.url));
-const CONTROL = '/sys/class/zram-control';
-
-/** A swap device in memory while `use` runs. */
-function withSwapDevice<T>(use: (device: string) => T): T {
-  if (!existsSync(CONTROL)) spawnSync('modprobe', ['zram']);
-  const number = readFileSync(join(CONTROL, 'hot_add'), 'utf8').trim();
-  const device = `/dev/zram${number}`;
-  try {
-    writeFileSync(`/sys/block/zram${number}/disksize`, '64M');
-    execFileSync('mkswap', [device], { stdio: 'ignore' });
-    return use(device);
-  } finally {
-    spawnSync('swapoff', [device]);
-    writeFileSync(`/sys/block/zram${number}/reset`, '1');
-    writeFileSync(join(CONTROL, 'hot_remove'), number);
-  }
-}
-
 describe('claims about kernels', () => {
   it('swapoff waits for a userfaultfd monitor', { ...needs('swap', 'userfaultfd'), timeout: MINUTE }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'breakcow-'));

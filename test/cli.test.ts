@@ -46,6 +46,7 @@ describe('every command', () => {
       'invariants',
       'score',
       'conform',
+      'export',
       'bench',
     ]);
     for (const command of commands) {

@@ -9,6 +9,7 @@ import { invariantsCommand, kernelsCommand, opsCommand } from './catalogue.js';
 import { checkCommand } from './check.js';
 import { compareCommand } from './compare.js';
 import { conformCommand } from './conform.js';
+import { exportCommand } from './export.js';
 import { fuzzCommand } from './fuzz.js';
 import { complain, EXIT } from './output.js';
 import { minimizeCommand, replayCommand } from './replay.js';
@@ -48,6 +49,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     invariantsCommand(),
     scoreCommand(),
     conformCommand(),
+    exportCommand(),
     benchCommand(),
   ];
   for (const command of commands) program.addCommand(command);

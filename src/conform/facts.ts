@@ -16,7 +16,8 @@ import type { Cell, Run } from './observed.js';
 
 /** `op` and `sleeper` are indices of ops; `value` is a token (index + 1 of the op that wrote it, 0 = zeroes). */
 export type Fact =
-  | { readonly kind: 'shows'; readonly op: number; readonly value: number }
+  /** `or`: other values that are right as well. */
+  | { readonly kind: 'shows'; readonly op: number; readonly value: number; readonly or?: readonly number[] }
   | { readonly kind: 'ends'; readonly op: number; readonly result: number }
   | { readonly kind: 'sleeps'; readonly op: number }
   | { readonly kind: 'silent'; readonly op: number }
@@ -158,7 +159,7 @@ function look(fact: Fact, run: Run): string | undefined {
       const outcome = ended(fact.op);
       if (!outcome) return 'it never ended';
       if (outcome.value === undefined) return undefined;
-      return outcome.value === fact.value ? '' : `it showed ${valueText(outcome.value)}`;
+      return [fact.value, ...(fact.or ?? [])].includes(outcome.value) ? '' : `it showed ${valueText(outcome.value)}`;
     }
     case 'ends': {
       const result = ended(fact.op)?.result ?? RESULT.SLEEP;
@@ -230,7 +231,7 @@ export function factText(fact: Fact): string {
   const op = `op ${fact.op + 1}`;
   switch (fact.kind) {
     case 'shows':
-      return `${op} shows ${valueText(fact.value)}`;
+      return `${op} shows ${[fact.value, ...(fact.or ?? [])].map(valueText).join(' or ')}`;
     case 'ends':
       return `${op} ends with ${RESULT_NAMES[fact.result]}`;
     case 'sleeps':

@@ -14,6 +14,20 @@ export interface Claim {
   readonly facts: readonly Fact[];
   /** Lines for the reader: what was found, on which kernel. */
   readonly about?: readonly string[];
+  /** A test of the kernel rather than a claim about it: what it prints is KTAP. */
+  readonly ktap?: Ktap;
+}
+
+/** What a test knows beyond its facts. Ops are indices. */
+export interface Ktap {
+  /** Op -> op during which its thread ends: its end is judged there. */
+  readonly settled: ReadonlyMap<number, number>;
+  /** Ops whose failure does not end the test. */
+  readonly may: readonly number[];
+  /** For the reader, above the op. */
+  readonly notes: ReadonlyMap<number, string>;
+  /** Ops from here on are not the program's own. */
+  readonly own: number;
 }
 
 /** The program needs something that user space cannot ask a kernel for. */
@@ -38,7 +52,8 @@ export type Use =
   | 'CLEAR_REFS'
   | 'PAGEMAP'
   | 'SOFT_DIRTY'
-  | 'UFFD_WP_BIT';
+  | 'UFFD_WP_BIT'
+  | 'KTAP';
 
 type HandleKind = 'pipe' | 'ring';
 const mask = (page: number): number => pagesOf(page).reduce((bits, one) => bits | (1 << one), 0);
@@ -62,22 +77,38 @@ export class Steps {
   }
 
   body(): string[] {
-    const { words, facts } = this.#claim;
+    const { words, facts, ktap } = this.#claim;
+    if (ktap) this.uses.add('KTAP');
+    for (const op of ktap?.may ?? []) this.mayFail |= 1n << BigInt(op);
     for (const fact of facts) if (fact.kind === 'ends') this.mayFail |= 1n << BigInt(fact.op);
     for (let k = 0; k < words.length; ) {
+      if (ktap) this.#lines.push(...this.#comment(k, ktap));
       const before = this.#lines.length;
       const count = this.#op(k);
       for (const fact of facts)
         if (fact.kind === 'moved' && fact.op === k + count - 1)
           this.#lines.splice(before, 0, `note_frame(${place(fact)});`);
-      const after = facts.filter((fact) => fact.op >= k && fact.op < k + count && !atEnd(fact));
+      const after = facts.filter((fact) => {
+        const at = this.#judged(fact);
+        return at !== undefined && at >= k && at < k + count;
+      });
       for (const fact of after) this.#fact(fact);
       k += count;
     }
-    for (const fact of facts.filter(atEnd)) this.#fact(fact);
-    const probes = this.uses.has('UFFD_WP_BIT') ? ['need_uffd_wp_bit();'] : [];
-    if (this.uses.has('SOFT_DIRTY')) probes.push('need_soft_dirty();');
+    for (const fact of facts.filter((one) => this.#judged(one) === undefined)) this.#fact(fact);
+    const probes = this.uses.has('UFFD_WP_BIT') && !ktap ? ['need_uffd_wp_bit();'] : [];
+    if (this.uses.has('SOFT_DIRTY') && !ktap) probes.push('need_soft_dirty();');
     return ['start();', ...probes, ...this.#lines, 'return finish();'];
+  }
+
+  /** The op after which a fact is judged; undefined = the end of the program. */
+  #judged(fact: Fact): number | undefined {
+    return atEnd(fact) ? this.#claim.ktap?.settled.get(fact.op) : fact.op;
+  }
+  #comment(k: number, { notes, own }: Ktap): string[] {
+    const lead = k === own ? ['', '/* The final look: what the program did not look at itself. */'] : [];
+    const note = notes.get(k);
+    return [...lead, '', `/* ${k + 1}. ${JSON.parse(this.#text(k))}${note === undefined ? '' : `: ${note}`} */`];
   }
 
   #name(k: number): string {
@@ -278,13 +309,18 @@ export class Steps {
   }
 
   #fact(fact: Fact): void {
-    this.#lines.push(`claim(${this.#condition(fact)}, ${JSON.stringify(factText(fact))});`);
+    const condition = this.#condition(fact);
+    const text = JSON.stringify(factText(fact));
+    if (this.#claim.ktap && fact.kind === 'bit') {
+      const unknown = fact.bit === 'uffd-wp' ? 'no_uffd_wp_bit()' : 'no_soft_dirty()';
+      this.#lines.push(`claim_known(${unknown}, ${condition}, ${text});`);
+    } else this.#lines.push(`claim(${condition}, ${text});`);
   }
   #condition(fact: Fact): string {
     const op = `ops[${this.#performedBy.get(fact.op) ?? fact.op}]`;
     switch (fact.kind) {
       case 'shows':
-        return `${op}.state == ENDED && ${op}.result == OK && ${op}.value == ${fact.value}`;
+        return `${op}.state == ENDED && ${op}.result == OK && ${oneOf(`${op}.value`, [fact.value, ...(fact.or ?? [])])}`;
       case 'ends': {
         const ended = { [RESULT.OK]: 'OK', [RESULT.SKIP]: 'SKIPPED', [RESULT.FAULT]: 'FAULTED' }[fact.result];
         const other = { [RESULT.NOMEM]: 'NO_MEMORY', [RESULT.REFUSED]: 'REFUSED' }[fact.result];
@@ -327,6 +363,11 @@ export class Steps {
 /** Arguments: process and page. */
 function place({ mm, page }: { readonly mm: number; readonly page: number }): string {
   return `${MM_NAMES[mm]}, ${page}`;
+}
+
+function oneOf(what: string, values: readonly number[]): string {
+  const equal = values.map((value) => `${what} == ${value}`).join(' || ');
+  return values.length === 1 ? equal : `(${equal})`;
 }
 
 /** Does it need the end of the program? */

@@ -5,7 +5,7 @@ import { handleNames, printOp } from '../text/print.js';
 import { factText } from './facts.js';
 import { type Claim, Steps } from './reproducer-steps.js';
 
-export { type Claim, Inexpressible } from './reproducer-steps.js';
+export { type Claim, Inexpressible, type Ktap } from './reproducer-steps.js';
 
 const SOURCES = new URL('../../../src/conform/reproducer/', import.meta.url);
 
@@ -20,30 +20,37 @@ export function reproducer(claim: Claim, ops: readonly OpInfo[]): string {
   const stride = claim.layout === 'pmd' ? '(512 * 1024L)' : '4096L';
   const parts = [
     header(claim, ops),
-    source('common.c').replace('\n\nenum {', `\n\n${defines(stride, steps.mayFail)}\n\nenum {`),
+    source('common.c').replace('\n\nenum {', `\n\n${defines(stride, steps.mayFail, claim)}\n\nenum {`),
     source('victim.c'),
     ...(steps.uses.has('SPLICE') || steps.uses.has('IO_URING') ? ['static void open_handles(void);'] : []),
     source('controller.c'),
     ...(steps.uses.has('UFFD') ? [source('uffd.c')] : []),
     ...(steps.uses.has('SPLICE') || steps.uses.has('IO_URING') ? [source('handles.c')] : []),
     ...(steps.uses.has('PAGEMAP') ? [source('pagemap.c')] : []),
-    `int main(void) {\n${body.map((line) => `  ${line}`).join('\n')}\n}`,
+    `${steps.uses.has('SWAPOFF') ? 'int main(int argc, char **argv) {\n  if (argc > 1) swap_device = argv[1];' : 'int main(void) {'}\n${body.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n}`,
   ];
   return `${parts.join('\n\n')}\n`;
 }
 
-function defines(stride: string, mayFail: bigint): string {
+function defines(stride: string, mayFail: bigint, { facts, ktap }: Claim): string {
   const lines = [
     '/* Distance of the pages of the program; all 4 KiB pages in between are touched, the last one speaks for them. */',
     `#define PAGE_STRIDE ${stride}`,
     '/* Ops that may fail, bit = index: their end is claimed, or there may be nothing to do. */',
     `#define MAY_FAIL 0x${mayFail.toString(16)}ULL`,
+    ...(ktap ? [`#define NR_TESTS ${facts.length}`] : []),
   ];
   return lines.join('\n');
 }
 
-function header({ words, layout, facts, about = [] }: Claim, ops: readonly OpInfo[]): string {
+/** A comment block; nothing in the lines ends it. */
+export function blockComment(lines: readonly string[]): string {
+  return ['/*', ...lines.map((line) => ` * ${line.replaceAll('*/', '* /')}`.trimEnd()), ' */'].join('\n');
+}
+
+function header({ words, layout, facts, about = [], ktap }: Claim, ops: readonly OpInfo[]): string {
   const name = handleNames(words, ops);
+  if (ktap) return blockComment(about);
   const lines = [
     ...about,
     ...(about.length > 0 ? [''] : []),
@@ -55,7 +62,7 @@ function header({ words, layout, facts, about = [] }: Claim, ops: readonly OpInf
     '  cc -O2 -Wall -o reproducer reproducer.c -pthread && ./reproducer',
     'Exit code: 0 it holds, 1 it is broken, 4 it cannot be tried here.',
   ];
-  return ['/*', ...lines.map((line) => ` * ${line.replaceAll('*/', '* /')}`.trimEnd()), ' */'].join('\n');
+  return blockComment(lines);
 }
 
 /** Keeps the lines whose `#if USES_...` holds, and drops those lines themselves. */
@@ -64,8 +71,10 @@ function pick(text: string, uses: ReadonlySet<string>): string {
   /** Of the enclosing conditions: does this one hold? Undefined = the compiler's own. */
   const open: (boolean | undefined)[] = [];
   for (const line of text.split('\n')) {
-    const [, asked] = /^#if (USES_\w+(?: \|\| USES_\w+)*)$/.exec(line) ?? [];
-    if (asked !== undefined) open.push(asked.split(' || ').some((name) => uses.has(name.slice('USES_'.length))));
+    const [, asked] = /^#if (!?USES_\w+(?: \|\| USES_\w+)*)$/.exec(line) ?? [];
+    const has = (name: string): boolean =>
+      name.startsWith('!') ? !has(name.slice(1)) : uses.has(name.slice('USES_'.length));
+    if (asked !== undefined) open.push(asked.split(' || ').some(has));
     else if (/^#if/.test(line)) open.push(undefined);
     const holds = open.at(-1);
     if (line === '#else' && holds !== undefined) open[open.length - 1] = !holds;

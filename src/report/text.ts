@@ -10,7 +10,7 @@ import type { TracedRun } from '../findings/trace.js';
 import { refuses, Trial } from '../findings/trial.js';
 import { printSpec } from '../text/id.js';
 import { printItems } from '../text/print.js';
-import { COLUMNS, wrap, wrapProgram } from './layout.js';
+import { columns, wrap, wrapProgram } from './layout.js';
 import { brokenPromise } from './promise.js';
 import { shortestText } from './shortest.js';
 
@@ -83,7 +83,7 @@ function leafLines(lead: string, state: LeafState, now: LeafState = state): stri
   const leaf = state.level === 'PTE' ? state.entry : `${state.level} ${state.entry}`;
   const page = pageText(state, now);
   const line = `${lead}${leaf.padEnd(ENTRY_WIDTH)}  ${page}`.trimEnd();
-  return line.length <= COLUMNS ? [line] : [`${lead}${leaf}`, ...wrap(page, ' '.repeat(lead.length))];
+  return line.length <= columns() ? [line] : [`${lead}${leaf}`, ...wrap(page, ' '.repeat(lead.length))];
 }
 
 /** The page behind a leaf; with `now`, what of it has changed. */
@@ -174,9 +174,9 @@ function replayText({ spec }: Diagnosis, items: readonly { text: string }[]): st
     ...spec.without.map((name) => `--without ${name}`),
   ];
   const line = `  ${words.join(' ')} '${program.join('; ')}'`;
-  if (line.length <= COLUMNS) return ['Replay with:', line];
-  const command = words.join(' ').length + 4 <= COLUMNS ? [words.join(' ')] : words;
+  if (line.length <= columns()) return ['Replay with:', line];
+  const command = words.join(' ').length + 4 <= columns() ? [words.join(' ')] : words;
   const head = command.map((word, i) => `${i === 0 ? '  ' : '    '}${word} ${i === command.length - 1 ? "'" : '\\'}`);
-  const lines = wrapProgram(program, '    ');
-  return ['Replay with:', ...head, ...lines.slice(0, -1), `${lines.at(-1)}'`];
+  const quoted = program.map((item, i) => (i === program.length - 1 ? `${item}'` : item));
+  return ['Replay with:', ...head, ...wrapProgram(quoted, '    ')];
 }

@@ -46,6 +46,13 @@
 #endif
 
 enum { PAGE = 4096, NR_PAGES = 8, NR_MMS = 3, A = 0, B = 1, C = 2, NR_HANDLES = 4, MAX_OPS = 64 };
+#if USES_KTAP
+/* What is printed beside the tests. */
+#define REMARK "# "
+#else
+#define REMARK ""
+#endif
+
 enum { HOLDS = 0, BROKEN = 1, NOT_HERE = 4 };
 enum result { OK, SLEEPS, SKIPPED, FAULTED, NO_MEMORY, REFUSED };
 
@@ -84,6 +91,31 @@ static int rings[NR_HANDLES];
 #endif
 
 static void not_here(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+#if USES_KTAP
+static int told, failures, skipped;
+
+/* The rest of the plan. */
+static void skip_rest(const char *reason) {
+  if (told == 0) printf("1..0 # SKIP %s\n", reason);
+  else
+    while (told < NR_TESTS) printf("ok %d # SKIP %s\n", ++told, reason);
+}
+static void not_here(const char *format, ...) {
+  char reason[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(reason, sizeof(reason), format, arguments);
+  va_end(arguments);
+  skip_rest(reason);
+  exit(failures ? BROKEN : NOT_HERE);
+}
+static void tell_test(int holds, const char *text, const char *skip) {
+  if (told == 0) printf("1..%d\n", NR_TESTS);
+  printf("%sok %d %s%s%s\n", holds || skip ? "" : "not ", ++told, text, skip ? " # SKIP " : "", skip ? skip : "");
+  if (skip) skipped++;
+  else if (!holds) failures++;
+}
+#else
 static void not_here(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -92,6 +124,7 @@ static void not_here(const char *format, ...) {
   printf("\n");
   exit(NOT_HERE);
 }
+#endif
 
 static char *address(int page) {
   return base + (size_t)page * PAGE_STRIDE;

@@ -37,18 +37,36 @@ static inline uint64_t content_of(int mm, int page) {
 }
 
 #if USES_UFFD_WP_BIT
-static void need_uffd_wp_bit(void) {
+/* Why pagemap does not tell of uffd-wp, or NULL. */
+static const char *no_uffd_wp_bit(void) {
+  static char reason[160];
   struct utsname name;
   int major = 0, minor = 0;
   uname(&name);
   sscanf(name.release, "%d.%d", &major, &minor);
-  if (major * 1000 + minor < 5014) not_here("pagemap tells of uffd-wp since 5.14, this is %s", name.release);
+  if (major * 1000 + minor >= 5014) return NULL;
+  snprintf(reason, sizeof(reason), "pagemap tells of uffd-wp since 5.14, this is %s", name.release);
+  return reason;
+}
+#if !USES_KTAP
+static void need_uffd_wp_bit(void) {
+  const char *reason = no_uffd_wp_bit();
+  if (reason) not_here("%s", reason);
 }
 #endif
+#endif
 #if USES_SOFT_DIRTY
-static void need_soft_dirty(void) {
-  char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+/* Why pagemap does not tell of soft-dirty, or NULL. */
+static const char *no_soft_dirty(void) {
+  static char *page;
+  if (!page) page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   *(volatile char *)page = 1;
-  if (!(pagemap_of(getpid(), page) >> SOFT_DIRTY & 1)) not_here("this kernel has no soft-dirty tracking");
+  return pagemap_of(getpid(), page) >> SOFT_DIRTY & 1 ? NULL : "this kernel has no soft-dirty tracking";
 }
+#if !USES_KTAP
+static void need_soft_dirty(void) {
+  const char *reason = no_soft_dirty();
+  if (reason) not_here("%s", reason);
+}
+#endif
 #endif

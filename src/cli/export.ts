@@ -1,0 +1,123 @@
+// breakcow export: a counterexample as a C test, as a syzkaller program, as a mail.
+import { writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { Command } from 'commander';
+import { type Engine, loadEngine } from '../engine/engine.js';
+import { UsageError } from '../errors.js';
+import { cTest } from '../export/c.js';
+import { type Exported, exported } from '../export/exported.js';
+import { mail } from '../export/mail.js';
+import { syzText } from '../export/syz.js';
+import { specJson } from '../report/json.js';
+import { wrap } from '../report/layout.js';
+import { printSpec, programId } from '../text/id.js';
+import { printProgram } from '../text/print.js';
+import { type KernelOptions, kernelSpec, withJson, withKernel } from './options.js';
+import { complain, print, printJson } from './output.js';
+import { FINDINGS, readProgram } from './program.js';
+
+interface Options extends KernelOptions {
+  readonly c?: string;
+  readonly syz?: string;
+  readonly mail?: string;
+  readonly json?: boolean;
+  readonly dir: string;
+}
+
+export function exportCommand(): Command {
+  const command = new Command('export')
+    .argument('<program>', 'program text, file, "-" for standard input, or id of a finding')
+    .summary('a counterexample as a C test, a syzkaller program or a mail')
+    .description(
+      'Write a program as a standalone C test for a running kernel (KTAP; exit code 0 promises kept, 1 one broken, 4 skipped), as a syzkaller program text, or as a mail of 75 columns. "-" as FILE is standard output. Without any of them: what is possible.',
+    )
+    .option('--c <file>', 'C test: one file, libc and kernel headers only')
+    .option('--syz <file>', 'syzkaller program, as far as its calls express the operations')
+    .option('--mail <file>', 'plain text for linux-mm; the kernel must break a promise');
+  return withJson(withKernel(command))
+    .option('--dir <directory>', 'where findings are looked up by id', FINDINGS)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  breakcow export findings/3k5v9t2w8m.json --c test.c
+  breakcow export --kernel v5.8 --mail - 'mmap A p0; write A p0; uffd_reg A p0 WP;
+    wp A p0; gup A p0 R GET'
+  breakcow export --kernel v6.18 --c unregister.c 'mmap A p0; write A p0;
+    uffd_reg A p0 WP; wp A p0; write A p0; uffd_unreg A p0'
+  cc -std=gnu11 -O2 -Wall -o unregister unregister.c -pthread && ./unregister`,
+    )
+    .action((text: string, options: Options) => {
+      const engine = loadEngine();
+      const { words, spec } = readProgram(text, options.dir, engine.catalogue);
+      const chosen = kernelSpec(options, spec);
+      engine.catalogue.vector(chosen);
+      run(engine, exported(engine, chosen, words), options);
+    });
+}
+
+function run(engine: Engine, program: Exported, options: Options): void {
+  const files = [options.c, options.syz, options.mail].filter((file) => file !== undefined);
+  if (files.filter((file) => file === '-').length > 1) throw new UsageError('only one of the texts can go to "-"');
+  const named = files.filter((file) => file !== '-');
+  if (new Set(named).size < named.length) throw new UsageError('two texts cannot go to one file');
+  if (options.json && files.includes('-')) throw new UsageError('--json and a text cannot both go to standard output');
+  // The mail first: it is the only one that may be refused.
+  if (options.mail !== undefined) save(options.mail, mail(engine, program));
+  if (options.c !== undefined) {
+    const { source, skips } = cTest(engine, program, options.c === '-' ? 'test.c' : basename(options.c));
+    save(options.c, source);
+    if (skips !== undefined) complain(`breakcow: the C test can only say that it is skipped: ${skips}`);
+  }
+  if (options.syz !== undefined) {
+    const { text, expressed, total } = syzText(engine, program);
+    save(options.syz, text);
+    if (expressed < total)
+      complain(`breakcow: ${total - expressed} of ${total} operations are left out of the syzkaller program`);
+  }
+  if (files.length === 0 || options.json) tell(engine, program, options.json === true);
+}
+
+function save(file: string, text: string): void {
+  if (file === '-') {
+    process.stdout.write(text);
+    return;
+  }
+  try {
+    writeFileSync(file, text);
+  } catch (error) {
+    throw new UsageError(`cannot write ${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function tell(engine: Engine, program: Exported, json: boolean): void {
+  const { ops } = engine.catalogue;
+  const { words, spec, diagnosis } = program;
+  const { skips } = cTest(engine, program);
+  const { expressed, total } = syzText(engine, program);
+  const broken = diagnosis && engine.catalogue.invariant(diagnosis.violation.invariant).slug;
+  if (json) {
+    printJson({
+      ...specJson(spec),
+      id: programId(words, spec, ops),
+      program: printProgram(words, ops),
+      broken: broken ?? null,
+      c: { possible: skips === undefined, ...(skips !== undefined && { reason: skips }) },
+      syz: { expressed, total },
+      mail: { possible: broken !== undefined },
+    });
+    return;
+  }
+  const lines = [
+    ...wrap(skips === undefined ? 'possible' : `it can only be skipped: ${skips}`, '  --c FILE     ', ' '.repeat(15)),
+    ...wrap(`${expressed} of ${total} operations`, '  --syz FILE   '),
+    ...wrap(
+      broken === undefined
+        ? `nothing to report: ${printSpec(spec)} keeps every promise`
+        : `possible: ${broken} on ${printSpec(spec)}`,
+      '  --mail FILE  ',
+      ' '.repeat(15),
+    ),
+  ];
+  print(lines.join('\n'));
+}

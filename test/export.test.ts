@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { judge } from '../src/conform/facts.js';
+import { ModelBackend } from '../src/conform/model.js';
+import { Inexpressible } from '../src/conform/reproducer.js';
+import { CellReader } from '../src/engine/cells.js';
+import { loadEngine } from '../src/engine/engine.js';
+import { decodeObservation } from '../src/engine/observation.js';
+import { MM_NAMES, PAGE_COUNT, RESULT } from '../src/engine/opword.js';
+import { Stepper } from '../src/engine/stepper.js';
+import type { KernelSpec } from '../src/engine/types.js';
+import { cTest, type Plan, plan } from '../src/export/c.js';
+import { exported } from '../src/export/exported.js';
+import { MAIL_COLUMNS, mail } from '../src/export/mail.js';
+import { Reference } from '../src/export/reference.js';
+import { syzText } from '../src/export/syz.js';
+import { translate } from '../src/export/translate.js';
+import { CORPUS, type CorpusEntry, fixedSpec } from '../src/score/corpus.js';
+import { parseProgram } from '../src/text/parse.js';
+import { printProgram } from '../src/text/print.js';
+
+const BIN = fileURLToPath(new URL('../../bin/breakcow.js', import.meta.url));
+const engine = loadEngine();
+const { ops } = engine.catalogue;
+const kernel = (name: string): KernelSpec => ({ kernel: name, with: [], without: [] });
+const of = (text: string, spec = kernel('v6.18')) => exported(engine, spec, parseProgram(text, ops));
+const ofEntry = ({ trigger, spec }: CorpusEntry) => of(trigger, spec);
+
+/** What user space cannot perform, by the corpus's ids. */
+const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
+  'T1-14': /R PIN: .* the length of one call only/,
+  'T1-15': /read-only long-term pin/,
+  'T1-19b': /fast-only/,
+};
+
+/** Flaws that the test cannot see on a kernel which has them. */
+const BLIND: readonly string[] = [
+  // MADV_PAGEOUT leaves a page alone that the child maps too.
+  'T1-04',
+  // A warning: it breaks no promise.
+  'T2-20',
+];
+
+/** As the C program goes: what is promised of each step is judged before the next one; an op that never ends is failure. */
+function isBroken({ words, facts, may }: Plan, spec: KernelSpec): boolean {
+  const run = new ModelBackend(spec).runSync([words])[0]!;
+  return run.ops.some(({ result }, k) => {
+    if (result === RESULT.LIVELOCK) return true;
+    const trial = { words: words.slice(0, k + 1), text: '', facts: facts.filter(({ op }) => op <= k), idle: may };
+    return judge(trial, { ops: run.ops.slice(0, k + 1) }).verdict === 'broken';
+  });
+}
+
+describe('the reference memory as data', () => {
+  it('says of random programs what they load and what is mapped', () => {
+    engine.configure(kernel('repaired'));
+    const stepper = new Stepper(engine);
+    const cells = new CellReader(engine);
+    let loads = 0;
+    for (let i = 0; i < 200; i++) {
+      stepper.begin();
+      for (let k = 0; k < 32; k++) {
+        stepper.choose(5n, i, k);
+        const word = stepper.draw(k === 0);
+        if (word === undefined) break;
+        const before = new Reference(engine);
+        stepper.run(word, k);
+        if (engine.brokenSoFar() !== 0) break;
+        for (const seen of [...engine.observations()].map(decodeObservation)) {
+          const promised = seen.kind === 'load' ? before.value(seen.mm, seen.page) : undefined;
+          if (promised === undefined) continue;
+          assert.equal(seen.version, promised);
+          if (promised > 0) loads++;
+        }
+        const now = new Reference(engine);
+        cells.refresh();
+        for (const [mm] of MM_NAMES.entries()) {
+          assert.equal(now.alive(mm), cells.alive(mm));
+          for (let page = 0; now.alive(mm) && page < PAGE_COUNT; page++)
+            assert.equal(now.has(mm, 'mapped', page), cells.mapped(mm, page), `${MM_NAMES[mm]} p${page}`);
+        }
+      }
+    }
+    assert.ok(loads > 100, `${loads} loads of data`);
+  });
+});
+
+describe('export as C', () => {
+  it('turns ops into what user space has, and says which', () => {
+    const text = (program: string) => printProgram(translate(parseProgram(program, ops), ops).words, ops);
+    assert.match(text('mmap A p0; h=gup A p0 W PIN; fork A->B; hwrite h'), /h=gup A p0 W PIN LONGTERM; fork/);
+    assert.match(text('mmap A p0; h=gup A p0 R PIN; hread h; put h'), /h=gup A p0 R PIN; hread h; put h$/);
+    assert.match(text('mmap A p0; gup A p0 W GET FORCE'), /W GET FORCE; hwrite h; put h$/);
+    assert.match(text('mmap A p0; pageout A p0'), /pageout A p0 madv$/);
+    assert.throws(() => text('mmap A p0; numa_hint A p0'), /step 2, numa_hint A p0: /);
+    assert.throws(() => text('mmap A p0; h=gup A p0 R PIN; write A p0; hread h'), Inexpressible);
+    assert.throws(() => text('mmap A dax'), /DAX/);
+    assert.throws(() => text('mmap A p0; gup A p0 R GET BREAK_COW'), /BREAK_COW/);
+  });
+
+  it('checks what each flaw of the corpus breaks: its kernel fails the test, the cured one passes', () => {
+    const blind: string[] = [];
+    for (const entry of CORPUS) {
+      if (entry.id in INEXPRESSIBLE) continue;
+      const made = plan(engine, ofEntry(entry));
+      if (!isBroken(made, entry.spec)) blind.push(entry.id);
+      const trial = { ...made, text: printProgram(made.words, ops), idle: made.may };
+      const repaired = judge(trial, new ModelBackend(kernel('repaired')).runSync([made.words])[0]!);
+      assert.equal(repaired.verdict, 'holds', `${entry.id}: ${repaired.reason}`);
+      if (!entry.leaves) assert.ok(!isBroken(made, fixedSpec(entry)), entry.id);
+    }
+    assert.deepEqual(blind, BLIND);
+  });
+
+  it('says in a test of its own what cannot be performed', () => {
+    for (const entry of CORPUS) {
+      const { source, skips } = cTest(engine, ofEntry(entry));
+      const reason = INEXPRESSIBLE[entry.id];
+      if (reason === undefined) assert.equal(skips, undefined, entry.id);
+      else {
+        assert.match(skips ?? '', reason);
+        assert.match(source, /1\.\.0 # SKIP step \d[\s\S]*return 4;/);
+      }
+    }
+  });
+
+  it('is one file with a block for each step', () => {
+    const { source } = cTest(engine, of('mmap A p0; write A p0; fork A->B; write A p0; read B p0'), 'mine.c');
+    assert.doesNotMatch(source, /#include "|USES_|userfaultfd/);
+    assert.match(source, /-o mine mine\.c -pthread/);
+    const steps = [...source.matchAll(/^ {2}\/\* (\d+)\. /gm)].map(([, number]) => Number(number));
+    assert.deepEqual(steps, [1, 2, 3, 4, 5, 6, 7]);
+    assert.match(source, /\/\* 5\. read B p0: .*\n.*\n {2}claim\(.*value == 2, "op 5 shows what op 2 wrote"\)/);
+    assert.ok(source.split('\n').every((line) => !/\s$/.test(line)));
+  });
+
+  it('lets a handle show whatever its owner may have', () => {
+    const { facts } = plan(engine, of('mmap A p0; write A p0; h=gup A p0 R GET; write A p0; hread h'));
+    assert.deepEqual(
+      facts.find(({ op }) => op === 4),
+      { kind: 'shows', op: 4, value: 2, or: [4] },
+    );
+  });
+});
+
+describe('export as a mail', () => {
+  it('fits 75 columns and has a subject', () => {
+    for (const entry of CORPUS.filter(({ warning }) => !warning)) {
+      const lines = mail(engine, ofEntry(entry)).split('\n');
+      assert.match(lines[0]!, /^Subject: \[BUG\] mm: [a-z-]+ on /);
+      assert.equal(lines[1], '');
+      for (const line of lines) assert.ok(line.length <= MAIL_COLUMNS && !/\s$/.test(line), `${entry.id}: ${line}`);
+    }
+  });
+});
+
+describe('export for syzkaller', () => {
+  it('has every call that there is, and says what is left out', () => {
+    const { text, expressed, total } = syzText(
+      engine,
+      of(
+        'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; write A p0; fork A->B; write B p0; h=gup A p0 R GET; hread h; swapoff',
+      ),
+    );
+    assert.deepEqual([expressed, total], [8, 10]);
+    assert.match(text, /^# 7\. write B p0: left out: the child/m);
+    assert.match(text, /^# 10\. swapoff: left out: /m);
+    assert.match(text, /^write\(0xffffffffffffffff, .*0500000000000000", 0x8\) \(async\)$/m);
+    for (const line of text.split('\n').filter((one) => one !== '' && !one.startsWith('#')))
+      assert.match(line, /^(?:r\d+ = )?[a-z_][a-z0-9_]*(?:\$[A-Z_]+)?\(.*\)(?: \(async\))?$/);
+    // A resource is used after the call that makes it.
+    const made = new Set<string>();
+    for (const line of text.split('\n').filter((one) => !one.startsWith('#'))) {
+      for (const [, name] of line.matchAll(/(?<![<\w])(r\d+)(?! =|=>)/g)) assert.ok(made.has(name!), line);
+      for (const [, a, b] of line.matchAll(/^(r\d+) =|<(r\d+)=>/g)) made.add((a ?? b)!);
+    }
+    assert.ok(made.size >= 3);
+  });
+});
+
+describe('breakcow export', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'breakcow-export-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const EVENT = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; gup A p0 R GET';
+  const run = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [BIN, 'export', ...args], {
+      encoding: 'utf8',
+      cwd: folder,
+    });
+    return { status, stdout, stderr };
+  };
+
+  it('says what is possible', () => {
+    const { stdout } = run('--kernel', 'v5.8', EVENT);
+    assert.match(
+      stdout,
+      /--c FILE +possible\n +--syz FILE +5 of 5 operations\n +--mail FILE +possible: wp-event-on-read/,
+    );
+    const data = JSON.parse(run('--kernel', 'v6.18', '--json', 'mmap A p0; numa_hint A p0').stdout);
+    assert.equal(data.c.possible, false);
+    assert.match(data.c.reason, /numa_hint/);
+    assert.deepEqual(data.mail, { possible: false });
+  });
+
+  it('writes files, and one text to standard output', () => {
+    const { status, stdout } = run('--kernel', 'v5.8', EVENT, '--c', 'a.c', '--syz', 'a.syz', '--mail', '-');
+    assert.equal(status, 0);
+    assert.match(stdout, /^Subject: /);
+    assert.match(readFileSync(join(folder, 'a.c'), 'utf8'), /-o a a\.c[\s\S]*int main\(void\)/);
+    assert.match(readFileSync(join(folder, 'a.syz'), 'utf8'), /userfaultfd\(/);
+    assert.match(run('--kernel', 'v5.8', EVENT, '--c', '-').stdout, /^\/\*\n \* wp-event-on-read/);
+  });
+
+  it('answers a wrong call with a line and exit code 2', () => {
+    const cases: [args: string[], stderr: RegExp][] = [
+      [[EVENT, '--c', '-', '--mail', '-'], /only one of the texts can go to "-"/],
+      [[EVENT, '--c', 'x', '--syz', 'x'], /two texts cannot go to one file/],
+      [['--kernel', 'v6.18', EVENT, '--mail', '-'], /v6\.18 keeps every promise .*no news for a mail/],
+      [[EVENT, '--c', join(folder, 'no', 'such.c')], /cannot write .*such\.c/],
+      [['mmap A p9', '--c', '-'], /p9/],
+      [['--kernel', 'v5.8x', EVENT], /unknown kernel/],
+    ];
+    for (const [args, stderr] of cases) {
+      const result = run(...args);
+      assert.equal(result.status, 2, args.join(' '));
+      assert.match(result.stderr, stderr);
+    }
+  });
+});
