@@ -7,6 +7,7 @@ import { type Claim, Steps } from './reproducer-steps.js';
 
 export { type Claim, Inexpressible, type Ktap } from './reproducer-steps.js';
 
+const MAIN_WITH_DEVICE = 'int main(int argc, char **argv) {\n  if (argc > 1) swap_device = argv[1];';
 const SOURCES = new URL('../../../src/conform/reproducer/', import.meta.url);
 
 /**
@@ -27,7 +28,7 @@ export function reproducer(claim: Claim, ops: readonly OpInfo[]): string {
     ...(steps.uses.has('UFFD') ? [source('uffd.c')] : []),
     ...(steps.uses.has('SPLICE') || steps.uses.has('IO_URING') ? [source('handles.c')] : []),
     ...(steps.uses.has('PAGEMAP') ? [source('pagemap.c')] : []),
-    `${steps.uses.has('SWAPOFF') ? 'int main(int argc, char **argv) {\n  if (argc > 1) swap_device = argv[1];' : 'int main(void) {'}\n${body.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n}`,
+    `${steps.uses.has('SWAPOFF') ? MAIN_WITH_DEVICE : 'int main(void) {'}\n${body.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n}`,
   ];
   return `${parts.join('\n\n')}\n`;
 }

@@ -20,7 +20,7 @@ static struct uffdio_range range_of(unsigned pages) {
   return (struct uffdio_range){(uintptr_t)address(first_page(pages)), (size_t)count * PAGE_STRIDE};
 }
 
-static void do_register(int k, const char *text, int mm, unsigned pages, unsigned long features) {
+static inline void do_register(int k, const char *text, int mm, unsigned pages, unsigned long features) {
   begin(k, text, mm, -1);
   if (uffds[mm] < 0) open_uffd(k, mm, features);
   struct uffdio_register request = {.range = range_of(pages), .mode = UFFDIO_REGISTER_MODE_WP};
