@@ -256,6 +256,13 @@ export class Steps {
     return 1;
   }
 
+  /** Nobody holds what op k fails to take. */
+  #take(k: number, handle: number, kind: HandleKind): void {
+    const fails = ({ facts }: Claim) =>
+      facts.some((fact) => fact.kind === 'ends' && fact.op === k && fact.result !== RESULT.OK);
+    if (!fails(this.#claim)) this.#handles[handle] = kind;
+  }
+
   #gup(k: number, fields: OpFields): number {
     if (this.#handles[fields.y] !== undefined) return this.#skipped(k);
     const has = (flag: string) => this.#has(fields, flag);
@@ -264,14 +271,14 @@ export class Steps {
     const write = has('W');
     if (write && has('PIN') && has('LONGTERM')) {
       this.uses.add('IO_URING');
-      this.#handles[fields.y] = 'ring';
+      this.#take(k, fields.y, 'ring');
       this.#call('do_ring_register', k, MM_NAMES[fields.mm]!, fields.page, fields.y);
       return 1;
     }
     if (has('LONGTERM')) throw new Inexpressible(`op ${k + 1}: user space cannot take a read-only long-term pin`);
     if (!write && !has('PIN') && !has('FORCE')) {
       this.uses.add('SPLICE');
-      this.#handles[fields.y] = 'pipe';
+      this.#take(k, fields.y, 'pipe');
       const rest = { pages: hex(mask(fields.page)), handle: fields.y };
       this.#tell(k, this.#text(k), 'DO_SPLICE', fields.mm, rest);
       return 1;
