@@ -1,12 +1,11 @@
 // From the broken paths of a search to findings: one for each invariant and cause, each provably shortest.
-import type { KnobVector } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
 import { canonical } from '../engine/optable.js';
 import { decodeOp } from '../engine/opword.js';
 import type { KernelSpec } from '../engine/types.js';
-import { flipped } from '../findings/cures.js';
 import { type Diagnosis, diagnose } from '../findings/finding.js';
-import { breaks, Trial } from '../findings/trial.js';
+import { isSameCause } from '../findings/same-cause.js';
+import { breaks } from '../findings/trial.js';
 import { programId } from '../text/id.js';
 import { printProgram } from '../text/print.js';
 import type { BrokenPath } from './types.js';
@@ -37,24 +36,11 @@ function invariantsOf(mask: number): number[] {
   return Array.from({ length: 32 }, (_, id) => id).filter((id) => breaks(mask, id));
 }
 
-/** Does the best cure of `diagnosis` keep the promise in another program? */
-function cures(engine: Engine, vector: KnobVector, diagnosis: Diagnosis, words: Uint32Array): boolean {
-  const [best] = diagnosis.cures;
-  if (!best) return false;
-  return !breaks(new Trial(engine, flipped(vector, best.flips)).mask(words), diagnosis.violation.invariant);
-}
-
-function isSameCause(engine: Engine, vector: KnobVector, a: Diagnosis, b: Diagnosis): boolean {
-  if (a.cures.length === 0 && b.cures.length === 0) return a.cause.function === b.cause.function;
-  return cures(engine, vector, a, b.words) && cures(engine, vector, b, a.words);
-}
-
 /**
  * Findings in the order of their length, one per invariant and cause. Throws Error for a path that does not break its
  * promise when it is run: then search and engine disagree.
  */
 export function shortestFindings(engine: Engine, spec: KernelSpec, paths: readonly BrokenPath[]): ShortestFinding[] {
-  const vector = engine.catalogue.vector(spec);
   const found = new Map<number, Diagnosis[]>();
   const looked = new Map<number, number>();
   for (const { program, mask } of paths) {
@@ -68,7 +54,7 @@ export function shortestFindings(engine: Engine, spec: KernelSpec, paths: readon
       const diagnosis = diagnose(engine, spec, words, invariant);
       if (!diagnosis)
         throw new Error(`a path of the search breaks nothing: ${printProgram(words, engine.catalogue.ops)}`);
-      if (known.some((one) => isSameCause(engine, vector, one, diagnosis))) continue;
+      if (known.some((one) => isSameCause(engine, one, diagnosis))) continue;
       found.set(invariant, [...known, diagnosis]);
     }
   }
