@@ -38,6 +38,8 @@ describe('every command', () => {
       'fuzz',
       'replay',
       'minimize',
+      'report',
+      'playground',
       'check',
       'ablate',
       'compare',

@@ -39,6 +39,7 @@ const IMPORTS: { from: RegExp; not: RegExp; why: string }[] = [
   { from: /^assembly\/oracle\//, not: /\/(?:fuzz|explore)\//, why: 'a judge does not know who drives the model' },
   { from: /^src\/(?!engine\/)/, not: /@assemblyscript\/loader/, why: 'only src/engine knows the binary interface' },
   { from: /^src\/(?!cli\/)/, not: /\/cli\//, why: 'the command line is on top' },
+  { from: /^src\/page\//, not: /^node:|\/page-build\//, why: 'the page runs in a browser' },
 ];
 
 /** Complaints about one file, each with its line where it has one. */
@@ -64,7 +65,7 @@ function complaints(path: string, text: string): string[] {
 function sources(): string[] {
   return FOLDERS.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.(?:ts|c|h)$/.test(name))
+      .filter((name) => /\.(?:tsx?|c|h)$/.test(name))
       .map((name) => `${folder}/${name.replaceAll('\\', '/')}`),
   ).sort();
 }
@@ -100,6 +101,7 @@ describe('tidy', () => {
       ['assembly/mm/memory.ts', "import { judge } from '../oracle/judge';\n", /does not know its judges/],
       ['assembly/oracle/judge.ts', "import {\n  next,\n} from '../fuzz/next';\n", /who drives/],
       ['src/report/text.ts', "import loader from '@assemblyscript/loader';\n", /only src\/engine/],
+      ['src/page/app.tsx', "import { readFileSync } from 'node:fs';\n", /runs in a browser/],
       ['src/engine/engine.ts', "import { main } from '../cli/main.js';\n", /command line is on top/],
     ];
     for (const [path, text, complaint] of cases) {

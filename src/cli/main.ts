@@ -12,7 +12,9 @@ import { conformCommand } from './conform.js';
 import { exportCommand } from './export.js';
 import { fuzzCommand } from './fuzz.js';
 import { complain, EXIT } from './output.js';
+import { playgroundCommand } from './playground.js';
 import { minimizeCommand, replayCommand } from './replay.js';
+import { reportCommand } from './report.js';
 import { scoreCommand } from './score.js';
 
 function version(): string {
@@ -41,6 +43,8 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     fuzzCommand(),
     replayCommand(),
     minimizeCommand(),
+    reportCommand(),
+    playgroundCommand(),
     checkCommand(),
     ablateCommand(),
     compareCommand(),

@@ -1,7 +1,8 @@
 // One instance of the engine with typed methods: the rest of src never sees an address.
 import { UsageError } from '../errors.js';
 import { Catalogue, type Describer, type KnobVector } from './catalogue.js';
-import { type EngineModule, loadModule } from './load.js';
+import { loadModule } from './load.js';
+import type { EngineModule } from './module.js';
 import { wordError } from './optable.js';
 import { MAX_OPS } from './opword.js';
 import { decodeTrace, type TraceRecord } from './trace.js';

@@ -1,37 +1,37 @@
-// The only file that knows how the module is instantiated.
-import { readFileSync } from 'node:fs';
+// Where the module lies on disk, and the source map beside it.
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type ASUtil, instantiateSync } from '@assemblyscript/loader';
+import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
+import { type EngineModule, engineModule } from './module.js';
+import { locateWith } from './trap.js';
 
-/** What assembly/index.ts exports, as JavaScript sees it: u32 as number, u64 as bigint, bool as 0 or 1. */
-export interface EngineExports extends Record<string, unknown> {
-  readonly memory: WebAssembly.Memory;
-  describe(section: number, index: number): number;
-  describe_count(section: number): number;
-  kernel_vector(id: number): number;
-  configure(): void;
-  run_program(n: number): number;
-  begin_program(): void;
-  step_program(index: number, n: number): number;
-  finish_program(n: number): number;
-  set_judges(mode: number): void;
-  set_tracing(on: number): void;
-  trace_count(): number;
-}
-
-export type EngineModule = EngineExports & Pick<ASUtil, '__getString'>;
+export type { EngineModule } from './module.js';
 
 /** dist/src/engine/ to the root of the package. */
 const BUILD = new URL('../../../build/', import.meta.url);
 export const WASM_URL = new URL('breakcow.wasm', BUILD);
 
+let map: TraceMap | null | undefined;
+
+/** The line of AssemblyScript that byte `offset` of the module comes from; undefined where the map is missing. */
+function lineOf(offset: number): string | undefined {
+  if (map === undefined) {
+    const url = new URL(`${WASM_URL.href}.map`);
+    map = existsSync(url) ? new TraceMap(readFileSync(url, 'utf8')) : null;
+  }
+  // One "line" holds the whole module, and the column is the byte offset.
+  const found = map ? originalPositionFor(map, { line: 1, column: offset }) : undefined;
+  return found?.source ? `${found.source}:${found.line}` : undefined;
+}
+
 /** A new instance with memory of its own. Throws Error if the module was not built. */
 export function loadModule(url: URL = WASM_URL): EngineModule {
+  locateWith(lineOf);
   let bytes: Buffer;
   try {
     bytes = readFileSync(url);
   } catch (cause) {
     throw new Error(`no WebAssembly module at ${fileURLToPath(url)}: run npm run build`, { cause });
   }
-  return instantiateSync<EngineExports>(bytes).exports;
+  return engineModule(bytes);
 }

@@ -1,7 +1,4 @@
 // A trap tells only byte offsets into the module; the source map that asc writes turns them into lines.
-import { existsSync, readFileSync } from 'node:fs';
-import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
-import { WASM_URL } from './load.js';
 
 /** A WebAssembly trap: a fault of breakcow itself, never of the kernel on trial. */
 export class EngineTrap extends Error {
@@ -16,24 +13,21 @@ export class EngineTrap extends Error {
   }
 }
 
-let map: TraceMap | null | undefined;
+/** `file:line` of a byte offset into the module; undefined where it is not known. */
+type Locate = (offset: number) => string | undefined;
 
-function sourceMap(): TraceMap | null {
-  if (map === undefined) {
-    const url = new URL(`${WASM_URL.href}.map`);
-    map = existsSync(url) ? new TraceMap(readFileSync(url, 'utf8')) : null;
-  }
-  return map;
+/** A browser has no source map at hand. */
+let locate: Locate = () => undefined;
+
+export function locateWith(found: Locate): void {
+  locate = found;
 }
 
 /** The WebAssembly frames of a stack as `file:line`. */
 export function trapFrames(stack: string): string[] {
-  return [...stack.matchAll(/wasm-function\[\d+\]:0x([0-9a-f]+)/g)].map(([frame, offset]) => {
-    const lines = sourceMap();
-    // One "line" holds the whole module, and the column is the byte offset.
-    const found = lines ? originalPositionFor(lines, { line: 1, column: Number.parseInt(offset!, 16) }) : undefined;
-    return found?.source ? `${found.source}:${found.line}` : frame;
-  });
+  return [...stack.matchAll(/wasm-function\[\d+\]:0x([0-9a-f]+)/g)].map(
+    ([frame, offset]) => locate(Number.parseInt(offset!, 16)) ?? frame,
+  );
 }
 
 /** Runs `call`; a trap comes out as EngineTrap. */

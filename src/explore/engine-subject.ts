@@ -1,7 +1,7 @@
 // The fault handler as a subject of the search: one engine instance, driven through the exports of
 // assembly/search/subject.ts.
 import { type Engine, loadEngine } from '../engine/engine.js';
-import type { EngineModule } from '../engine/load.js';
+import type { EngineModule } from '../engine/module.js';
 import { decodeOp, MAX_OPS, PAGE_COUNT, pagesOf } from '../engine/opword.js';
 import { trapped } from '../engine/trap.js';
 import { decodeViolation } from '../engine/violation.js';

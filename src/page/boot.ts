@@ -1,0 +1,18 @@
+// What the file that holds the page gives it to begin with.
+import type { KernelSpec } from '../engine/types.js';
+
+/** A program to choose from. */
+export interface Choice {
+  readonly name: string;
+  readonly program: string;
+  readonly spec: KernelSpec;
+  readonly note: string;
+}
+
+export interface Boot {
+  readonly title: string;
+  /** Findings of a report, the first one shown first; a playground has none. */
+  readonly findings: readonly Choice[];
+  /** The corpus's classics. */
+  readonly gallery: readonly Choice[];
+}
