@@ -55,13 +55,15 @@ function Cell({ block, hot, onHot, onTell }: Hot & { block: Block; onTell: (text
   ];
   const pages = span === 1 ? `p${page}` : `p${page}..p${page + span - 1}`;
   const target = frames.length === 0 ? '' : frames.length === 1 ? `${frames[0]}` : `${frames[0]}..${frames.at(-1)}`;
+  const news = `${block.changed ? 'changed: ' : ''}${block.offending ? 'breaks the promise: ' : ''}`;
+  const label = `${news}${describe(block)}${target === '' ? '' : `; page frame ${target}`}`;
   return (
     <button
       type="button"
       class={marks.join(' ')}
       style={{ '--span': span }}
       title={describe(block)}
-      aria-label={`${block.changed ? 'changed: ' : ''}${block.offending ? 'breaks the promise: ' : ''}${describe(block)}${target ? `; page frame ${target}` : ''}`}
+      aria-label={label}
       onMouseEnter={tell}
       onMouseLeave={untell}
       onFocus={tell}
