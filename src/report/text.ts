@@ -117,7 +117,7 @@ function flipText({ knob, on }: Flip): string {
 function curesText(cures: readonly Cure[]): string[] {
   if (cures.length === 0) return ['Cured by: no set of up to three knobs.'];
   const head = cures[0]!.faithful ? 'Cured by' : 'Silenced, though only by refusing an operation, by';
-  const lines = [`${head}${cures.length > 1 ? ' any one of' : ''} (+ is --with, - is --without):`];
+  const lines = wrap(`${head}${cures.length > 1 ? ' any one of' : ''} (+ is --with, - is --without):`);
   for (const { flips } of cures) {
     for (const [i, flip] of flips.entries()) {
       lines.push(...wrap(flipText(flip), i === 0 ? '  ' : '    with ', '    '));

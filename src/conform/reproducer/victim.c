@@ -49,7 +49,7 @@ static long transfer(const struct command *c, long *value) {
     int fd = open("/proc/self/mem", O_RDWR);
     if (c->code == DO_MEM_READ) done = pread(fd, buffer, PAGE_STRIDE, (off_t)(uintptr_t)page);
     else done = pwrite(fd, buffer, PAGE_STRIDE, (off_t)(uintptr_t)page);
-    int error = errno;
+    int error = errno == EIO ? EFAULT : errno; /* what it says where get_user_pages fails */
     close(fd);
     errno = error;
   }
