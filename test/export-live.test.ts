@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { matchKernel } from '../src/conform/match.js';
 import { loadEngine } from '../src/engine/engine.js';
 import { cTest } from '../src/export/c.js';
 import { exported } from '../src/export/exported.js';
@@ -60,6 +61,12 @@ function wellFormed(stdout: string): void {
   for (const line of lines) assert.match(line, /^(?:#|1\.\.|(?:not )?ok \d)/);
 }
 
+/** Does the model of the running release break a promise in this program? */
+function hasFlaw(program: string): boolean {
+  const spec = { kernel: matchKernel(release(), engine.catalogue).kernel, with: [], without: [] };
+  return exported(engine, spec, parseProgram(program, ops)).diagnosis !== undefined;
+}
+
 describe('exported C', () => {
   const swaps = (trigger: string) => /pageout|swapoff/.test(trigger);
   for (const { id, trigger, spec } of CORPUS) {
@@ -83,7 +90,9 @@ describe('exported C', () => {
             })
           : run(file);
       const { status, stdout } = attempt();
-      assert.equal(status, skips === undefined ? 0 : 4, stdout);
+      if (skips !== undefined) assert.equal(status, 4, stdout);
+      // A kernel of the flaw's own era may break the promise; any other keeps it.
+      else assert.ok(status === 0 || (status === 1 && hasFlaw(trigger)), stdout);
       if (skips !== undefined) assert.match(stdout, /^1\.\.0 # SKIP ./m);
     });
   }
@@ -93,7 +102,7 @@ describe('exported C', () => {
     const { status, stdout } = run(test('unregister', text));
     // Every release so far; a kernel that wakes the writer does better.
     if (status !== 0) assert.match(stdout, /^not ok \d+ op 6 wakes the thread of op 5$/m);
-    if (/^6\.18\./.test(execFileSync('uname', ['-r'], { encoding: 'utf8' }))) assert.equal(status, 1, stdout);
+    if (/^6\.18\./.test(release())) assert.equal(status, 1, stdout);
   });
 
   it('exits with 1 where what it expects is wrong', needs(), () => {
