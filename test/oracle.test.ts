@@ -194,7 +194,7 @@ describe('fuzz --oracle', () => {
     const [, file] = /Reproducer: (\S+\.c)/.exec(stdout)!;
     assert.ok(existsSync(file!));
     assert.deepEqual(readdirSync(out).length, 2);
-    assert.match(readFileSync(file!, 'utf8'), /int main\(void\)/);
+    assert.match(readFileSync(file!, 'utf8'), /int main\(/);
   });
 
   it('tells of a clean kernel as data', () => {
