@@ -125,8 +125,8 @@ describe('the search for a shorter program', () => {
     const { diagnosis, shortest } = search.of(given);
     assert.equal(diagnosis, given);
     assert.deepEqual([shortest.exhaustiveTo, shortest.proven], [6, true]);
-    assert.equal(shortestWords(shortest), 'shortest (exhaustive to length 6)');
-    assert.match(shortestText(shortest), /^Shortest \(exhaustive to length 6\): \d+ states of 2 processes, p0, 1 GUP/);
+    assert.equal(shortestWords(shortest), 'shortest that shows it (exhaustive to length 6)');
+    assert.match(shortestText(shortest), /^Shortest that shows it \(exhaustive to length 6\): \d+ states of 2 processes, p0, 1 GUP/);
   });
 
   it('replaces one that no small step makes shorter, by one of the same cause', () => {
@@ -185,7 +185,7 @@ describe('on the command line', () => {
     assert.ok(shortest.proven && shortest.states > 1 && shortest.scope.startsWith('2 processes'));
     assert.match(
       run('minimize', '--kernel', 'v5.7', LEAK).stdout,
-      /^Shortest \(exhaustive to length \d\): \d+ states/m,
+      /^Shortest that shows it \(exhaustive to length \d\): \d+ states/m,
     );
   });
 
@@ -193,6 +193,6 @@ describe('on the command line', () => {
     const { stdout } = run('fuzz', '--kernel', 'v5.7', '--programs', '2000', '--workers', '1', '--keep-going');
     const findings = Number(/^(\d+) findings\.$/m.exec(stdout)?.[1]);
     assert.ok(findings > 3, stdout);
-    assert.equal(stdout.match(/^ {2}shortest \(exhaustive to length \d+\)$/gm)?.length, findings);
+    assert.equal(stdout.match(/^ {2}shortest that shows it \(exhaustive to length \d+\)$/gm)?.length, findings);
   });
 });
