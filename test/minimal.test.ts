@@ -126,7 +126,10 @@ describe('the search for a shorter program', () => {
     assert.equal(diagnosis, given);
     assert.deepEqual([shortest.exhaustiveTo, shortest.proven], [6, true]);
     assert.equal(shortestWords(shortest), 'shortest that shows it (exhaustive to length 6)');
-    assert.match(shortestText(shortest), /^Shortest that shows it \(exhaustive to length 6\): \d+ states of 2 processes, p0, 1 GUP/);
+    assert.match(
+      shortestText(shortest),
+      /^Shortest that shows it \(exhaustive to length 6\): \d+ states of 2 processes, p0, 1 GUP/,
+    );
   });
 
   it('replaces one that no small step makes shorter, by one of the same cause', () => {
@@ -165,7 +168,7 @@ describe('the search for a shorter program', () => {
     assert.equal(diagnosis, given);
     assert.equal(shortest.proven, false);
     assert.ok(shortest.exhaustiveTo > 0 && shortest.exhaustiveTo < 5, `${shortest.exhaustiveTo}`);
-    assert.equal(shortestWords(shortest), `no shorter one up to length ${shortest.exhaustiveTo}`);
+    assert.equal(shortestWords(shortest), `no shorter one that shows it up to length ${shortest.exhaustiveTo}`);
     const few = new ShortestSearch(engine, { ...BUDGET, candidates: 0 }).of(given);
     assert.deepEqual([few.shortest.proven, few.diagnosis], [false, given]);
   });
