@@ -132,13 +132,18 @@ export function alloc_page(): u32 {
   store<u8>(PG_VERSION + at, 0);
   store<u8>(PG_SLOT + at, 0);
 }
+/** Heads of the aligned groups of four free frames, bit = frame. */
+// @ts-ignore: decorator
+@inline export function free_groups(): u32 {
+  const free = load<u32>(FREE_MASK);
+  return free & (free >> 1) & (free >> 2) & (free >> 3) & 0x111111;
+}
 /** A zeroed THP (4 aligned frames) with one reference on its head, or NO_PAGE. */
 export function alloc_thp(): u32 {
-  const free = load<u32>(FREE_MASK);
-  const groups = free & (free >> 1) & (free >> 2) & (free >> 3) & 0x111111;
+  const groups = free_groups();
   if (groups == 0) return NO_PAGE;
   const head = 31 - clz(groups);
-  store<u32>(FREE_MASK, free & ~(0xf << head));
+  store<u32>(FREE_MASK, load<u32>(FREE_MASK) & ~(0xf << head));
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) init_page(head + i, PG_ANON | PG_COMPOUND);
   store<u64>(FOLIO_MMS + ((head as usize) << 1), 0);
   store<u8>(PG_REFS + (head as usize), 1);

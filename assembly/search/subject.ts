@@ -1,9 +1,9 @@
 // The fault handler as a transition system: a state is the program that leads to it. For each state of a batch, every step
 // of the alphabet is tried; what comes out new by its fingerprint is the next level.
 import {
-  FOLIO_MMS, FREE_MASK, HPAGE_PMD_NR, MAX_OPS, NR_FRAMES, NR_SLEEPERS, OP_RESULT, PROGRAM, REFERENCE, SLEEPER_SIZE,
-  SLEEPERS, VIOLATION, VMF, WORLD,
+  FOLIO_MMS, MAX_OPS, NR_SLEEPERS, OP_RESULT, PROGRAM, REFERENCE, SLEEPER_SIZE, SLEEPERS, VIOLATION, VMF, WORLD,
 } from '../mm/layout';
+import { free_groups } from '../mm/page';
 import { exec_step, op_valid, world_reset } from '../ops/exec';
 import { R } from '../ops/table';
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
@@ -203,8 +203,7 @@ const pathAt: usize = SAVED_LENGTH + 0x80;
 /** Could the next allocation fail, or depend on where pages happen to lie? */
 // @ts-ignore: decorator
 @inline function scarce(): bool {
-  const free = load<u32>(FREE_MASK);
-  return (free & (free >> 1) & (free >> 2) & (free >> 3) & 0x111111 & ((1 << (NR_FRAMES - HPAGE_PMD_NR + 1)) - 1)) == 0;
+  return free_groups() == 0;
 }
 
 // @ts-ignore: decorator
@@ -285,6 +284,7 @@ export function search_digest(depth: u32): u64 {
   follow(entriesIn, depth);
   const index = length_at(depth);
   let sum: u64 = 0;
+  if (index + 2 > MAX_OPS) return sum;
   for (let step: u32 = 0; step < steps; step++) {
     const words = write_step(step, index);
     const tried = try_step(index, words);
