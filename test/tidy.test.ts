@@ -39,6 +39,7 @@ const IMPORTS: { from: RegExp; not: RegExp; why: string }[] = [
   { from: /^assembly\/oracle\//, not: /\/(?:fuzz|explore)\//, why: 'a judge does not know who drives the model' },
   { from: /^src\/(?!engine\/)/, not: /@assemblyscript\/loader/, why: 'only src/engine knows the binary interface' },
   { from: /^src\/(?!cli\/)/, not: /\/cli\//, why: 'the command line is on top' },
+  { from: /^src\/(?!threads\.ts$)/, not: /^piscina$/, why: 'src/threads.ts starts all threads' },
   { from: /^src\/page\//, not: /^node:|\/page-build\//, why: 'the page runs in a browser' },
 ];
 
@@ -101,6 +102,7 @@ describe('tidy', () => {
       ['assembly/mm/memory.ts', "import { judge } from '../oracle/judge';\n", /does not know its judges/],
       ['assembly/oracle/judge.ts', "import {\n  next,\n} from '../fuzz/next';\n", /who drives/],
       ['src/report/text.ts', "import loader from '@assemblyscript/loader';\n", /only src\/engine/],
+      ['src/score/index.ts', "import { Piscina } from 'piscina';\n", /starts all threads/],
       ['src/page/app.tsx', "import { readFileSync } from 'node:fs';\n", /runs in a browser/],
       ['src/engine/engine.ts', "import { main } from '../cli/main.js';\n", /command line is on top/],
     ];

@@ -1,5 +1,5 @@
 // The threads: Piscina with the worker of this folder, a bound on what is under way, and one retry after a trap.
-import { Piscina } from 'piscina';
+import { type Piscina, startThreads } from '../threads.js';
 import type { Task, TaskResult } from './task.js';
 
 export class Pool {
@@ -11,11 +11,7 @@ export class Pool {
 
   constructor(workers: number) {
     this.#limit = 2 * workers;
-    this.#piscina = new Piscina<Task, TaskResult>({
-      filename: new URL('./worker.js', import.meta.url).href,
-      minThreads: workers,
-      maxThreads: workers,
-    });
+    this.#piscina = startThreads(new URL('./worker.js', import.meta.url), workers);
   }
 
   /** Resolves when there is room for another task. */

@@ -1,6 +1,6 @@
 // The threads of one search: Piscina with the worker of this folder. They end with the search, for each holds its own
 // subject.
-import { Piscina } from 'piscina';
+import { type Piscina, startThreads } from '../threads.js';
 import type { DiveResult, LevelResult, RootsResult, Setup, Task, TaskResult } from './task.js';
 
 type ResultOf<T extends Task> = T['kind'] extends 'roots'
@@ -14,12 +14,7 @@ export class Threads {
   readonly #failed: Promise<never>;
 
   constructor(count: number, setup: Setup) {
-    this.#piscina = new Piscina<Task, TaskResult>({
-      filename: new URL('./worker.js', import.meta.url).href,
-      minThreads: count,
-      maxThreads: count,
-      workerData: setup,
-    });
+    this.#piscina = startThreads(new URL('./worker.js', import.meta.url), count, setup);
     // A thread that dies between two tasks is told here, and nowhere else.
     this.#failed = new Promise((_, reject) => this.#piscina.on('error', reject));
     this.#failed.catch(() => {});

@@ -1,8 +1,8 @@
 // `breakcow score`: is every flaw of the corpus found, how soon, how short, and is the repaired twin left in peace?
 import { availableParallelism } from 'node:os';
-import { Piscina } from 'piscina';
 import { UsageError, unknownName } from '../errors.js';
 import { printSpec } from '../text/id.js';
+import { startThreads } from '../threads.js';
 import { CORPUS, type CorpusEntry } from './corpus.js';
 import type { Alarm, Found, HuntResult } from './hunt.js';
 import type { HuntTask } from './worker.js';
@@ -120,11 +120,7 @@ export async function runScore(options: ScoreOptions = {}): Promise<ScoreResult>
   }
   const entries = chooseEntries(options.entries);
   const start = performance.now();
-  const pool = new Piscina<HuntTask, HuntResult>({
-    filename: new URL('./worker.js', import.meta.url).href,
-    minThreads: workers,
-    maxThreads: workers,
-  });
+  const pool = startThreads<HuntTask, HuntResult>(new URL('./worker.js', import.meta.url), workers);
   let done = 0;
   const hunt = async (task: HuntTask): Promise<HuntResult> => {
     const result = await pool.run(task);
