@@ -10,7 +10,9 @@ import { exec_step, op_valid, world_init, world_reset } from './ops/exec';
 import { judge_reset, judge_step, judge_world } from './oracle/judge';
 import { clearViolations, violated } from './oracle/report';
 
-export { fuzz_begin, fuzz_describe, fuzz_digest, fuzz_draw, fuzz_draw_begin, fuzz_know, fuzz_run } from './fuzz/run';
+export {
+  fuzz_begin, fuzz_describe, fuzz_digest, fuzz_draw, fuzz_draw_begin, fuzz_focus, fuzz_focus_row, fuzz_know, fuzz_run,
+} from './fuzz/run';
 export { describe, describe_count } from './kernel/describe';
 export { foreign_begin, foreign_cell, foreign_step } from './oracle/foreign';
 export { set_judges } from './oracle/judge';

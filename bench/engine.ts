@@ -2,9 +2,8 @@
 import { availableParallelism, cpus } from 'node:os';
 import { Learned } from '../src/campaign/knowledge.js';
 import { Pool } from '../src/campaign/pool.js';
-import { Shared } from '../src/campaign/task.js';
 import { type JudgeMode, loadEngine } from '../src/engine/engine.js';
-import { Fuzzer, type FuzzStrategy, type Knowledge } from '../src/engine/fuzzer.js';
+import { Fuzzer, type FuzzStrategy, type Knowledge, NO_FOCUS } from '../src/engine/fuzzer.js';
 import { type Contender, measureRounds, type RoundReport, type Spread, spread } from './rounds.js';
 import { alignColumns, threeDigits } from './table.js';
 
@@ -167,7 +166,6 @@ function inThisThread(id: string, label: string, { strategy, judges, knowledge }
 /** Campaign shards on `workers` threads of a Piscina, as campaigns run them. */
 function inThreads(workers: number, pool: Pool, programs: number, knowledge: Knowledge): Measured {
   const { vector } = repairedFuzzer().engine.catalogue.kernel(KERNEL.kernel);
-  const shared = new Shared();
   let shard = 0;
   const total = { ops: 0, faults: 0 };
   const run = async (count: number) => {
@@ -181,7 +179,8 @@ function inThreads(workers: number, pool: Pool, programs: number, knowledge: Kno
           shard: index,
           programs: count,
           strategy: 'guided',
-          shared: shared.buffer,
+          focus: NO_FOCUS,
+          epoch: 0,
           knowledge,
           counted: true,
         }));

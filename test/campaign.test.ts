@@ -8,7 +8,8 @@ import {
 } from '../src/campaign/index.js';
 import { Kinds } from '../src/campaign/kinds.js';
 import { Learned } from '../src/campaign/knowledge.js';
-import { EPOCH_SHARDS, planShards } from '../src/campaign/plan.js';
+import { EPOCH_SHARDS, shardPrograms, shardsOf } from '../src/campaign/plan.js';
+import { Rotation } from '../src/campaign/rotation.js';
 import { type Failure, NEWS_POINT } from '../src/engine/fuzzer.js';
 import type { KernelSpec } from '../src/engine/types.js';
 import { UsageError } from '../src/errors.js';
@@ -131,9 +132,9 @@ describe('campaign', () => {
   it('retries a shard that traps, then quarantines it and goes on', async () => {
     const asked = options({ programs: 5000 });
     const sound = await runCampaign(asked);
-    const once = await runCampaign(asked, { trap: { shard: 3, times: 1 } });
+    const once = await runCampaign(asked, { fault: { shard: 3, times: 1, kind: 'trap' } });
     assert.deepEqual(lasting(once), lasting(sound));
-    const twice = await runCampaign(asked, { trap: { shard: 3, times: 2 } });
+    const twice = await runCampaign(asked, { fault: { shard: 3, times: 2, kind: 'trap' } });
     assert.deepEqual(
       twice.quarantined.map(({ shard }) => shard),
       [3],
@@ -141,6 +142,19 @@ describe('campaign', () => {
     assert.match(twice.quarantined[0]!.message, /trap in the engine/);
     assert.equal(twice.programs, sound.programs - 500);
     assert.ok(twice.raw.some(({ shard }) => shard > 3));
+  });
+
+  it('replaces a thread that hangs or dies, and loses nothing but time', async () => {
+    const asked = options({ programs: 5000 });
+    const sound = await runCampaign(asked);
+    for (const kind of ['hang', 'die'] as const) {
+      const once = await runCampaign(asked, { fault: { shard: 5, times: 1, kind }, hungMs: 1000 });
+      assert.deepEqual(lasting(once), lasting(sound), kind);
+      const twice = await runCampaign(asked, { fault: { shard: 5, times: 2, kind }, hungMs: 1000 });
+      assert.equal(twice.quarantined.length, 1);
+      assert.match(twice.quarantined[0]!.message, kind === 'hang' ? /did not come back/ : /thread failed/);
+      assert.equal(twice.programs, sound.programs - 500);
+    }
   });
 
   it('passes on what a callback throws', async () => {
@@ -168,20 +182,50 @@ describe('campaign', () => {
 });
 
 describe('plan', () => {
-  it('spends the budget exactly, in epochs of one size', () => {
-    const shards = [...planShards(123_456)];
-    assert.equal(
-      shards.reduce((sum, { programs }) => sum + programs, 0),
-      123_456,
-    );
+  const style = { strategy: 'guided', focus: 'all' } as const;
+  const plan = { epoch: 2, arm: 0, lane: 0, style, first: 32, shards: EPOCH_SHARDS, size: 2000 };
+
+  it('gives an epoch shards of one size, the budget being the limit', () => {
+    const whole = shardsOf({ ...plan, programs: EPOCH_SHARDS * 2000 });
+    assert.equal(whole.length, EPOCH_SHARDS);
     assert.deepEqual(
-      shards.map(({ index }) => index),
-      shards.map((_, i) => i),
+      whole.map(({ index, closesEpoch }) => ({ index, closesEpoch })),
+      whole.map((_, i) => ({ index: 32 + i, closesEpoch: i === EPOCH_SHARDS - 1 })),
     );
-    for (const shard of shards) assert.equal(shard.closesEpoch, (shard.index + 1) % EPOCH_SHARDS === 0);
-    assert.ok(shards[0]!.twin && shards[0]!.canary);
-    // A longer campaign begins like a shorter one.
-    assert.deepEqual([...planShards(200_000)].slice(0, shards.length - 1), shards.slice(0, -1));
+    assert.ok(whole[0]!.twin && whole[0]!.canary && !whole[1]!.twin);
+    const short = shardsOf({ ...plan, programs: 4500 });
+    assert.deepEqual(
+      short.map(({ programs }) => programs),
+      [2000, 2000, 500],
+    );
+    assert.ok(!short.some(({ closesEpoch }) => closesEpoch));
+  });
+
+  it('grows the shards of a kernel up to a million ops', () => {
+    assert.deepEqual([0, 1, 5, 6, 7, 1000].map(shardPrograms), [500, 1000, 16_000, 32_000, 32_000, 32_000]);
+  });
+});
+
+describe('rotation', () => {
+  const arms = [0, 1, 2].map((lane) => ({ lane, style: { strategy: 'guided', focus: 'all' } as const }));
+  const turns = (rotation: Rotation, n: number) => Array.from({ length: n }, () => rotation.next());
+
+  it('gives everybody a turn, then more to those that bring news, and starves nobody', () => {
+    const rotation = new Rotation(arms);
+    assert.deepEqual(turns(rotation, 6), [0, 1, 2, 0, 1, 2]);
+    for (const [arm, news] of [100, 0, 0].entries()) rotation.brought(arm, news);
+    const counts = [0, 0, 0];
+    for (const arm of turns(rotation, 1000)) counts[arm]!++;
+    assert.ok(counts[0]! > 790 && counts[0]! < 810, `${counts}`);
+    assert.ok(counts[1]! > 95 && counts[2]! > 95, `${counts}`);
+  });
+
+  it('goes on from its state as if nothing had happened', () => {
+    const rotation = new Rotation(arms);
+    turns(rotation, 5);
+    rotation.brought(1, 3);
+    const again = new Rotation(arms, structuredClone(rotation.state));
+    assert.deepEqual(turns(again, 50), turns(rotation, 50));
   });
 });
 

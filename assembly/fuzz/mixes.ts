@@ -10,6 +10,7 @@ import {
   F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
+import { Focus, focus_groups, focused } from './focus';
 import { below, draw, seed_stream } from './rng';
 
 /** Context = 1 if a handle is in use, + 2 if a uffd is open, + 2 more if a thread sleeps; + 6 after an access. */
@@ -144,8 +145,9 @@ function make_mix(mix: usize, weights: usize): void {
   if (((r >> 2) & 7) >= 3) groups |= 1 << 2;
   if ((r >> 5) & 3) groups |= 1 << 3;
   if ((r >> 7) & 1) groups |= 1 << 4;
-  const thp = ((r >> 8) & 7) < 3;
+  const thp = focused(Focus.HUGE) || (((r >> 8) & 7) < 3 && !focused(Focus.SMALL));
   if (thp) groups |= 1 << 5;
+  groups |= focus_groups();
   for (let op: u32 = 0; op < Op.COUNT; op++) {
     const s = draw();
     const enabled = ((groups >> group(op)) & 1) != 0 && (s & 15) < (presence(op) as u64);
@@ -179,8 +181,9 @@ function make_mix(mix: usize, weights: usize): void {
   const s = draw();
   const thread2 = (s & 3) < 2 ? 0 : (s >> 2) & 1 ? (s >> 16) & (s >> 32) : s >> 16;
   store<u16>(mix, thread2 as u32, MIX_THREAD2);
-  store<u32>(mix, (s >> 3) & 7 ? 0 : ((s >> 40) & (s >> 8)) as u32, MIX_PAIRS);
-  const wide = (r >> 36) & 15 ? 0 : HABIT_WIDE | HABIT_LONG;
+  const paired = focused(Focus.THREADS) || ((s >> 3) & 7) == 0;
+  store<u32>(mix, paired ? ((s >> 40) & (s >> 8)) as u32 : 0, MIX_PAIRS);
+  const wide = focused(Focus.WIDE) || ((r >> 36) & 15) == 0 ? HABIT_WIDE | HABIT_LONG : 0;
   store<u8>(mix, (thp ? HABIT_THP : 0) | (dax ? HABIT_DAX : 0) | ((s >> 6) & 3 ? 0 : HABIT_LONG) | wide, MIX_HABITS);
 }
 

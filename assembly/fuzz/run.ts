@@ -9,6 +9,7 @@ import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { clearViolations, violated } from '../oracle/report';
 import { area_fits, areaRow, FRESH, NOVEL_COUNT, PLAN, Strategy } from './area';
 import { collect, collect_begin, know_key } from './collect';
+import { focusRow, set_focus } from './focus';
 import { draw_first, draw_op, generate_begin, program_begin, program_length } from './generate';
 import { corpus_count, plan_mutant } from './mutate';
 import { know_points, note_state, novelty_begin, novelty_end } from './novelty';
@@ -152,6 +153,14 @@ export function fuzz_digest(): u64 {
 /** Adds a key of an earlier finding (not 0): a collecting run will not report its like. False if it was known. */
 export function fuzz_know(key: u32): bool {
   return key != 0 && know_key(key);
+}
+/** The focus of the shards begun from now on: an index of fuzz_focus_row. False if there is none such. */
+export function fuzz_focus(focus: u32): bool {
+  return set_focus(focus);
+}
+/** "name \t doc" of a focus, "" past the end. */
+export function fuzz_focus_row(index: u32): string {
+  return focusRow(index);
 }
 /** Blocks of the work area that TypeScript fills or reads: "NAME \t value", "" past the end. */
 export function fuzz_describe(index: u32): string {

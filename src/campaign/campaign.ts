@@ -1,80 +1,128 @@
 // The state of a running campaign: hands out shards in order, merges their results in the same order.
 import { createHash } from 'node:crypto';
-import type { Catalogue, KnobVector } from '../engine/catalogue.js';
-import type { Failure, Knowledge } from '../engine/fuzzer.js';
+import type { Catalogue } from '../engine/catalogue.js';
+import { type Knowledge, NO_FOCUS, type Work } from '../engine/fuzzer.js';
+import type { KernelSpec } from '../engine/types.js';
 import { CANARY_PROGRAMS, type Canaries } from './canary.js';
-import { NotDeterministicError } from './errors.js';
-import { Kinds } from './kinds.js';
-import { Learned } from './knowledge.js';
+import { NotDeterministicError, ShardsFailError } from './errors.js';
+import { Lane } from './lane.js';
 import type { Internals } from './options.js';
-import { knownEpoch, planShards, type Shard } from './plan.js';
-import type { Pool } from './pool.js';
-import { type ShardResult, Shared, type Stopped, type Trapped } from './task.js';
-import type { CampaignOptions, CampaignResult, CoverageReport, Progress, Quarantined, RawFinding } from './types.js';
+import { EPOCH_SHARDS, LAG, type Shard, shardPrograms, shardsOf } from './plan.js';
+import { type Arm, Rotation } from './rotation.js';
+import type { Runner } from './runner.js';
+import type { Journal, Outcome, Planned, Resumed } from './state.js';
+import type { Job, ShardResult, Stopped } from './task.js';
+import type { CampaignResult, CoverageReport, Progress, Quarantined, RawFinding } from './types.js';
 
 /** After the deadline, shards that have begun may end within so many ms. */
 const GRACE_MS = 400;
+/** If so many shards in a row cannot be run, none can. */
+const MOST_LOST_IN_A_ROW = 4;
 
-interface Parts {
+export interface Setup {
+  readonly kernels: readonly KernelSpec[];
+  readonly arms: readonly Arm[];
   readonly seed: bigint;
-  readonly vector: KnobVector;
-  readonly catalogue: Catalogue;
-  readonly canaries: Canaries;
-  readonly pool: Pool;
+  /** Budgets, of which at least one ends the campaign; time is active time of this run. */
+  readonly programs?: number;
+  readonly timeMs?: number;
+  readonly keepGoing: boolean;
+  /** Shards of an epoch: what is learned in one is used two later, so at most three of them run at once. */
+  readonly epochShards?: number;
+  readonly onRawFinding?: (finding: RawFinding) => void | Promise<void>;
 }
 
-type Outcome = ShardResult | Stopped | Trapped;
+export interface Parts {
+  readonly catalogue: Catalogue;
+  readonly canaries: Canaries;
+  readonly runner: Runner;
+  readonly threads: number;
+  readonly journal?: Journal;
+  readonly resumed?: Resumed;
+}
+
+type Back = Outcome | Stopped;
 
 export class Campaign {
-  readonly #options: CampaignOptions;
+  readonly #setup: Setup;
   readonly #internals: Internals;
   readonly #parts: Parts;
-  readonly #shards = new Shared();
-  readonly #canaries = new Shared();
-  readonly #learned: Learned;
+  readonly #lanes: readonly Lane[];
+  readonly #rotation: Rotation;
   readonly #start = performance.now();
-  readonly #hash = createHash('sha256');
-  readonly #quarantined: Quarantined[] = [];
+  readonly #before: { readonly seconds: number; readonly work: Work };
+  readonly #quarantined: Quarantined[];
   readonly #raw: RawFinding[] = [];
-  readonly #kinds = new Kinds();
   /** Results that wait for their turn, by shard. */
-  readonly #arrived = new Map<number, { readonly shard: Shard; readonly outcome: Outcome }>();
-  /** By epoch: what was known after it; -2 and -1 stand for nothing known. */
-  readonly #snapshots = new Map<number, Knowledge>();
-  #next = 0;
-  #epoch = 0;
-  #work = { programs: 0, ops: 0, faults: 0 };
+  readonly #arrived = new Map<number, Back>();
+  /** Planned and not merged, by epoch. */
+  readonly #planned = new Map<number, Planned>();
+  /** Of the epoch being merged. */
+  #shards: readonly Shard[] = [];
+  #news = 0;
+  #merged = 0;
+  #epoch: number;
+  #nextEpoch: number;
+  #nextShard: number;
+  #left: number | undefined;
+  #digest: string;
+  #rawBefore: number;
+  #lostInARow = 0;
   #reported: Promise<void> = Promise.resolve();
-  #closed: (() => void) | undefined;
+  #wake: (() => void)[] = [];
+  #paused = false;
   /** No new shard starts. */
   #ending = false;
+  /** Nothing is merged any more. */
+  #closed = false;
   #interrupted = false;
   #error: unknown;
 
-  constructor(options: CampaignOptions, internals: Internals, parts: Parts) {
-    this.#options = options;
+  constructor(setup: Setup, parts: Parts, internals: Internals = {}) {
+    const { catalogue, resumed } = parts;
+    const state = resumed?.state;
+    this.#setup = setup;
     this.#internals = internals;
     this.#parts = parts;
-    this.#learned = new Learned(parts.catalogue.at('COVERAGE_SIZE'), parts.catalogue.at('STATES_SIZE'));
-    this.#snapshots.set(-2, this.#learned.snapshot()).set(-1, this.#learned.snapshot());
+    this.#lanes = setup.kernels.map((spec, i) => new Lane(catalogue, i, spec, resumed?.lanes[i]));
+    this.#rotation = new Rotation(setup.arms, state?.rotation);
+    this.#before = { seconds: state?.seconds ?? 0, work: state?.work ?? { programs: 0, ops: 0, faults: 0 } };
+    this.#quarantined = [...(state?.quarantined ?? [])];
+    this.#digest = state?.digest ?? '';
+    this.#merged = state?.shards ?? 0;
+    this.#rawBefore = state?.raw ?? 0;
+    this.#left = state ? state.left : setup.programs;
+    this.#epoch = (state?.epoch ?? -1) + 1;
+    this.#nextEpoch = state?.nextEpoch ?? 0;
+    this.#nextShard = state?.nextShard ?? 0;
+    if (resumed) {
+      for (const planned of resumed.planned) this.#planned.set(planned.plan.epoch, planned);
+      for (const [shard, outcome] of resumed.arrived) this.#arrived.set(shard, outcome);
+    } else for (let i = 0; i < LAG; i++) this.#plan();
   }
 
   async run(): Promise<void> {
-    const { programs, timeMs } = this.#options;
+    const { timeMs } = this.#setup;
     const timers = timeMs === undefined ? [] : this.#deadline(timeMs);
     const underway = new Set<Promise<void>>();
     try {
-      for (const shard of planShards(programs)) {
-        await this.#parts.pool.room();
-        const knowledge = await this.#knowledge(shard.epoch);
-        if (!knowledge) break;
-        const done = this.#dispatch(shard, knowledge)
-          .catch((error: unknown) => this.#fail(error))
-          .finally(() => underway.delete(done));
-        underway.add(done);
+      this.#mergeArrived();
+      for (let epoch = this.#epoch; ; epoch++) {
+        const planned = await this.#awaitPlan(epoch);
+        if (!planned) break;
+        for (const shard of shardsOf(planned.plan)) {
+          if (shard.index < this.#merged || this.#arrived.has(shard.index)) continue;
+          if (!(await this.#clear())) break;
+          const done = this.#dispatch(shard, planned.knowledge)
+            .catch((error: unknown) => this.#fail(error))
+            .finally(() => underway.delete(done));
+          underway.add(done);
+        }
       }
       await Promise.all(underway);
       await this.#reported;
+    } catch (error) {
+      this.#fail(error);
     } finally {
       for (const timer of timers) clearTimeout(timer);
     }
@@ -84,35 +132,56 @@ export class Campaign {
   /** Ends soon, with what is merged by now. */
   interrupt(): void {
     this.#interrupted = true;
-    this.#canaries.stop();
+    this.#parts.runner.stop('canary');
     this.#end(true);
   }
 
+  /** Nothing new starts until it goes on. */
+  pause(paused: boolean): void {
+    this.#paused = paused;
+    this.#awake();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
   progress(): Progress {
-    const { programs, timeMs } = this.#options;
-    const seconds = this.#seconds();
-    const work = this.#shards.work();
-    const spent = [programs ? work.programs / programs : 0, timeMs ? (1000 * seconds) / timeMs : 0];
+    const { programs, timeMs } = this.#setup;
+    const { work: before } = this.#before;
+    const here = this.#parts.runner.work();
+    const work = {
+      programs: before.programs + here.programs,
+      ops: before.ops + here.ops,
+      faults: before.faults + here.faults,
+    };
+    const spent = [programs ? work.programs / programs : 0, timeMs ? (performance.now() - this.#start) / timeMs : 0];
     return {
       ...work,
-      seconds,
+      seconds: this.#seconds(),
       epoch: this.#epoch,
       coverage: this.#coverage(),
-      raw: this.#raw.length,
+      raw: this.#rawBefore + this.#raw.length,
       fraction: Math.min(1, Math.max(...spent)),
     };
   }
 
+  /** Coverage and work of each kernel, in the order of the options. */
+  lanes(): readonly { readonly work: Work; readonly coverage: CoverageReport }[] {
+    return this.#lanes.map(({ work, coverage }) => ({ work, coverage }));
+  }
+
+  /** `raw`: of this run alone. */
   result(): CampaignResult {
     const canary = this.#parts.canaries.report;
     return {
-      ...this.#work,
+      ...this.#work(),
       seconds: this.#seconds(),
-      workers: this.#options.workers,
+      workers: this.#parts.threads,
       coverage: this.#coverage(),
       raw: this.#raw,
       canary,
-      digest: this.#hash.copy().digest('hex').slice(0, 16),
+      digest: this.#digest.slice(0, 16),
       valid: canary.found,
       interrupted: this.#interrupted,
       quarantined: this.#quarantined,
@@ -121,7 +190,7 @@ export class Campaign {
 
   #deadline(timeMs: number): NodeJS.Timeout[] {
     const stop = () => {
-      this.#canaries.stop();
+      this.#parts.runner.stop('canary');
       this.#end(true);
     };
     return [setTimeout(() => this.#end(false), timeMs), setTimeout(stop, timeMs + GRACE_MS)];
@@ -129,30 +198,60 @@ export class Campaign {
 
   #end(abandon: boolean): void {
     this.#ending = true;
-    if (abandon) this.#shards.stop();
-    this.#closed?.();
+    if (abandon) this.#parts.runner.stop('shard');
+    this.#awake();
   }
 
   #fail(error: unknown): void {
     this.#error ??= error;
-    this.#canaries.stop();
+    this.#parts.runner.stop('canary');
     this.#end(true);
   }
 
-  /** What a shard of `epoch` starts from, as soon as it is merged; undefined if nothing shall start any more. */
-  async #knowledge(epoch: number): Promise<Knowledge | undefined> {
-    const known = knownEpoch(epoch);
+  #awake(): void {
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  #sleep(): Promise<void> {
+    return new Promise((resolve) => this.#wake.push(resolve));
+  }
+
+  /** Is there room for a shard? false: nothing shall start any more. */
+  async #clear(): Promise<boolean> {
+    await this.#parts.runner.room();
+    while (this.#paused && !this.#ending) await this.#sleep();
+    return !this.#ending;
+  }
+
+  /** The plan of an epoch, as soon as what it depends on is merged; undefined if nothing shall start any more. */
+  async #awaitPlan(epoch: number): Promise<Planned | undefined> {
     while (!this.#ending) {
-      const found = this.#snapshots.get(known);
-      if (found) {
-        this.#snapshots.delete(known - 1);
-        return found;
-      }
-      await new Promise<void>((resolve) => {
-        this.#closed = resolve;
-      });
+      const planned = this.#planned.get(epoch);
+      if (planned || this.#spent()) return planned;
+      await this.#sleep();
     }
     return undefined;
+  }
+
+  #spent(): boolean {
+    return this.#left !== undefined && this.#left <= 0;
+  }
+
+  /** Plans the next epoch with what is known now. */
+  #plan(): Planned | undefined {
+    if (this.#spent()) return undefined;
+    const arm = this.#rotation.next();
+    const { lane: index, style } = this.#rotation.arms[arm]!;
+    const lane = this.#lanes[index]!;
+    const size = shardPrograms(lane.age++);
+    const shards = this.#setup.epochShards ?? EPOCH_SHARDS;
+    const programs = Math.min(shards * size, this.#left ?? Number.POSITIVE_INFINITY);
+    const plan = { epoch: this.#nextEpoch++, arm, lane: index, style, first: this.#nextShard, shards, programs, size };
+    const planned = { plan, knowledge: lane.learned.snapshot() };
+    this.#nextShard += Math.ceil(programs / size);
+    if (this.#left !== undefined) this.#left -= programs;
+    this.#planned.set(plan.epoch, planned);
+    return planned;
   }
 
   async #dispatch(shard: Shard, knowledge: Knowledge): Promise<void> {
@@ -160,54 +259,49 @@ export class Campaign {
     if (shard.twin) runs.push(this.#shard(shard, knowledge, true));
     const merged = Promise.all(runs).then(([outcome, twin]) => {
       if (outcome!.kind === 'shard' && twin) this.#compare(shard, outcome!, twin);
-      this.#arrived.set(shard.index, { shard, outcome: outcome! });
+      if (outcome!.kind !== 'stopped') this.#parts.journal?.arrived(shard.index, outcome!);
+      this.#arrived.set(shard.index, outcome!);
       this.#mergeArrived();
     });
     await Promise.all([merged, ...(shard.canary ? this.#canary(shard) : [])]);
   }
 
-  async #shard({ index, programs }: Shard, knowledge: Knowledge, again: boolean): Promise<Outcome> {
-    const { seed, vector, pool } = this.#parts;
-    const { trap, wrongDigest } = this.#internals;
-    const result = await pool.run((attempt) => ({
-      kind: 'shard',
-      vector,
-      seed,
-      shard: index,
-      programs,
-      strategy: this.#options.strategy,
-      shared: this.#shards.buffer,
-      knowledge,
-      counted: !again,
-      ...(again && wrongDigest === index && { fault: 'digest' }),
-      ...(trap?.shard === index && attempt < trap.times && { fault: 'trap' }),
-    }));
+  async #shard({ index, epoch, lane, style, programs }: Shard, knowledge: Knowledge, again: boolean): Promise<Back> {
+    const { fault, wrongDigest } = this.#internals;
+    const { vector } = this.#lanes[lane]!;
+    const { seed } = this.#setup;
+    const result = await this.#parts.runner.run((attempt): Job => {
+      return {
+        kind: 'shard',
+        vector,
+        seed,
+        shard: index,
+        epoch,
+        programs,
+        strategy: style.strategy,
+        focus: style.focus,
+        knowledge,
+        counted: !again,
+        ...(again && wrongDigest === index && { fault: 'digest' }),
+        ...(fault?.shard === index && attempt < fault.times && { fault: fault.kind }),
+      };
+    });
     if (result.kind === 'canary') throw new Error(`shard ${index} came back as a canary`);
     return result;
   }
 
-  #canary({ index }: Shard): Promise<void>[] {
-    const { seed, canaries, pool } = this.#parts;
+  #canary({ index, style: { strategy } }: Shard): Promise<void>[] {
+    const { canaries, runner } = this.#parts;
+    const { seed } = this.#setup;
     return canaries.due().map(async ({ canary, report }) => {
       const { vector, invariant } = canary;
-      const { strategy } = this.#options;
-      const shared = this.#canaries.buffer;
-      const programs = CANARY_PROGRAMS;
-      const result = await pool.run(() => ({
-        kind: 'canary',
-        vector,
-        seed,
-        shard: index,
-        programs,
-        strategy,
-        shared,
-        invariant,
-      }));
+      const job = { kind: 'canary', vector, seed, shard: index, strategy, invariant } as const;
+      const result = await runner.run(() => ({ ...job, programs: CANARY_PROGRAMS, focus: NO_FOCUS }));
       if (result.kind === 'canary') report(result);
     });
   }
 
-  #compare({ index }: Shard, first: ShardResult, second: Outcome): void {
+  #compare({ index }: Shard, first: ShardResult, second: Back): void {
     if (second.kind === 'stopped') return;
     const told = ({ digest, work, keys }: ShardResult) =>
       [
@@ -222,46 +316,70 @@ export class Campaign {
   }
 
   #mergeArrived(): void {
-    for (;;) {
-      const arrived = this.#arrived.get(this.#next);
+    while (!this.#closed && this.#error === undefined) {
+      const planned = this.#planned.get(this.#epoch);
+      if (!planned) return;
+      if (this.#shards.length === 0) this.#shards = shardsOf(planned.plan);
+      const shard = this.#shards[this.#merged - planned.plan.first]!;
+      const outcome = this.#arrived.get(shard.index);
       // Whoever was stopped leaves a gap that ends the campaign: only an unbroken row of shards counts.
-      if (!arrived || arrived.outcome.kind === 'stopped' || this.#error !== undefined) return;
-      this.#arrived.delete(this.#next++);
-      this.#merge(arrived.shard, arrived.outcome);
-      if (!arrived.shard.closesEpoch) continue;
-      this.#epoch = arrived.shard.epoch + 1;
-      this.#snapshots.set(arrived.shard.epoch, this.#learned.snapshot());
-      if (this.#raw.length > 0 && !this.#options.keepGoing) {
-        this.#end(true);
-        this.#next = Number.POSITIVE_INFINITY;
-      }
-      this.#closed?.();
+      if (!outcome || outcome.kind === 'stopped') return;
+      this.#arrived.delete(shard.index);
+      this.#merge(shard, outcome);
+      this.#merged++;
+      if (this.#merged === planned.plan.first + this.#shards.length) this.#mergeEpoch(planned, shard.closesEpoch);
     }
   }
 
-  #merge(shard: Shard, outcome: ShardResult | Trapped): void {
+  /** `whole`: no shard is missing at its end. */
+  #mergeEpoch({ plan }: Planned, whole: boolean): void {
+    this.#rotation.brought(plan.arm, this.#news);
+    this.#planned.delete(this.#epoch);
+    this.#epoch++;
+    this.#shards = [];
+    this.#news = 0;
+    const next = this.#plan();
+    const lane = this.#lanes[plan.lane]!;
+    const state = {
+      epoch: plan.epoch,
+      shards: this.#merged,
+      digest: this.#digest,
+      work: this.#work(),
+      raw: this.#rawBefore + this.#raw.length,
+      rotation: this.#rotation.state,
+      canaries: this.#parts.canaries.state,
+      quarantined: [...this.#quarantined],
+      left: this.#left,
+      nextEpoch: this.#nextEpoch,
+      nextShard: this.#nextShard,
+      seconds: this.#seconds(),
+    };
+    this.#parts.journal?.merged(state, { index: lane.index, state: lane.state }, next);
+    if (whole && this.#raw.length > 0 && !this.#setup.keepGoing) {
+      this.#closed = true;
+      this.#end(true);
+    }
+    this.#awake();
+  }
+
+  #merge(shard: Shard, outcome: Outcome): void {
     if (outcome.kind === 'trapped') {
       this.#quarantined.push({ shard: shard.index, message: outcome.message });
+      if (++this.#lostInARow === MOST_LOST_IN_A_ROW) throw new ShardsFailError(MOST_LOST_IN_A_ROW, outcome.message);
       return;
     }
-    this.#hash.update(`${shard.index} ${outcome.digest} ${outcome.work.programs}\n`);
-    for (const failure of outcome.failures) this.#find(shard, failure);
-    const { programs, ops, faults } = this.#work;
-    const { work } = outcome;
-    this.#work = { programs: programs + work.programs, ops: ops + work.ops, faults: faults + work.faults };
-    this.#learned.merge(outcome);
+    this.#lostInARow = 0;
+    const line = `${this.#digest} ${shard.index} ${outcome.digest} ${outcome.work.programs}\n`;
+    this.#digest = createHash('sha256').update(line).digest('hex');
+    const { raw, news } = this.#lanes[shard.lane]!.merge(shard.index, outcome);
+    this.#news += news;
+    for (const finding of raw) this.#report(finding);
   }
 
-  #find({ index: shard }: Shard, failure: Failure): void {
-    if (!this.#kinds.adds(failure)) return;
-    const { index, words, reduced, mask, violation } = failure;
-    const firstAt = {
-      programs: this.#work.programs + failure.programs,
-      faults: this.#work.faults + failure.faults,
-    };
-    const finding: RawFinding = { words, reduced, mask, violation, shard, index, firstAt };
+  #report(finding: RawFinding): void {
+    this.#parts.journal?.found(this.#rawBefore + this.#raw.length, finding);
     this.#raw.push(finding);
-    const { onRawFinding } = this.#options;
+    const { onRawFinding } = this.#setup;
     if (!onRawFinding) return;
     this.#reported = this.#reported
       .then(async () => {
@@ -270,16 +388,27 @@ export class Campaign {
       .catch((error: unknown) => this.#fail(error));
   }
 
+  #work(): Work {
+    const sum = { programs: 0, ops: 0, faults: 0 };
+    for (const { work } of this.#lanes) {
+      sum.programs += work.programs;
+      sum.ops += work.ops;
+      sum.faults += work.faults;
+    }
+    return sum;
+  }
+
+  /** Handler points that any kernel reached; states of the kernel that has most. */
   #coverage(): CoverageReport {
     const { points } = this.#parts.catalogue;
     return {
-      points: points.filter(({ id }) => this.#learned.reached(id)).length,
+      points: points.filter(({ id }) => this.#lanes.some(({ learned }) => learned.reached(id))).length,
       pointsTotal: points.length,
-      states: this.#learned.states(),
+      states: Math.max(...this.#lanes.map(({ learned }) => learned.states())),
     };
   }
 
   #seconds(): number {
-    return (performance.now() - this.#start) / 1000;
+    return this.#before.seconds + (performance.now() - this.#start) / 1000;
   }
 }

@@ -24,6 +24,12 @@ export interface Canary {
   readonly invariant: number;
 }
 
+export interface CanaryState {
+  readonly found: readonly boolean[];
+  readonly programs: number;
+  readonly asked: number;
+}
+
 /** All canaries of a campaign: each must be found at least once. */
 export class Canaries {
   readonly kernel: string;
@@ -33,14 +39,16 @@ export class Canaries {
   #asked = 0;
 
   /** Throws UsageError for an unknown kernel, Error for an unknown invariant. */
-  constructor(catalogue: Catalogue, specs: readonly CanarySpec[]) {
+  constructor(catalogue: Catalogue, specs: readonly CanarySpec[], from?: CanaryState) {
     this.kernel = specs.map(({ spec }) => spec.kernel).join(', ');
     this.#canaries = specs.map(({ spec, breaks }) => {
       const invariant = catalogue.invariants.find(({ slug }) => slug === breaks);
       if (!invariant) throw new Error(`the module has no invariant ${breaks}`);
       return { vector: catalogue.vector(spec), invariant: invariant.id };
     });
-    this.#found = specs.map(() => false);
+    this.#found = specs.map((_, i) => from?.found[i] ?? false);
+    this.#programs = from?.programs ?? 0;
+    this.#asked = from?.asked ?? 0;
   }
 
   /** The canaries due now: all at the start, later one in turn. */
@@ -54,6 +62,10 @@ export class Canaries {
         if (found) this.#found[this.#canaries.indexOf(canary)] = true;
       },
     }));
+  }
+
+  get state(): CanaryState {
+    return { found: [...this.#found], programs: this.#programs, asked: this.#asked };
   }
 
   get report(): { readonly kernel: string; readonly found: boolean; readonly programs: number } {

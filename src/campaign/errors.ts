@@ -8,3 +8,12 @@ export class NotDeterministicError extends Error {
     this.shard = shard;
   }
 }
+
+/** Shard after shard could not be run: the campaign tells nothing. */
+export class ShardsFailError extends Error {
+  override readonly name = 'ShardsFailError';
+
+  constructor(shards: number, message: string) {
+    super(`${shards} shards in a row could not be run, each tried twice; the last: ${message}`);
+  }
+}

@@ -1,6 +1,7 @@
 // A campaign: shards of programs over threads, merged in their order, so that what it finds depends on seed and
 // budget alone. Time only decides how many shards count.
 import { loadEngine } from '../engine/engine.js';
+import { NO_FOCUS } from '../engine/fuzzer.js';
 import { Campaign } from './campaign.js';
 import { CANARIES, Canaries } from './canary.js';
 import { checkOptions, type Internals } from './options.js';
@@ -22,10 +23,20 @@ const PROGRESS_MS = 200;
 export async function runCampaign(options: CampaignOptions, internals: Internals = {}): Promise<CampaignResult> {
   const seed = checkOptions(options);
   const { catalogue } = loadEngine();
-  const vector = catalogue.vector(options.spec);
+  const { spec, strategy, programs, timeMs, workers, keepGoing, onRawFinding } = options;
   const canaries = new Canaries(catalogue, internals.canaries ?? CANARIES);
-  const pool = new Pool(options.workers);
-  const campaign = new Campaign(options, internals, { seed, vector, catalogue, canaries, pool });
+  catalogue.vector(spec);
+  const runner = new Pool(workers, internals.hungMs);
+  const setup = {
+    kernels: [spec],
+    arms: [{ lane: 0, style: { strategy, focus: NO_FOCUS } }],
+    seed,
+    keepGoing,
+    ...(programs !== undefined && { programs }),
+    ...(timeMs !== undefined && { timeMs }),
+    ...(onRawFinding && { onRawFinding }),
+  };
+  const campaign = new Campaign(setup, { catalogue, canaries, runner, threads: workers }, internals);
   const progress = setInterval(() => options.onProgress(campaign.progress()), PROGRESS_MS);
   const interrupt = () => campaign.interrupt();
   options.signal.addEventListener('abort', interrupt);
@@ -36,6 +47,6 @@ export async function runCampaign(options: CampaignOptions, internals: Internals
   } finally {
     clearInterval(progress);
     options.signal.removeEventListener('abort', interrupt);
-    await pool.destroy();
+    await runner.destroy();
   }
 }

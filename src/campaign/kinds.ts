@@ -13,15 +13,39 @@ interface Kind {
   shortest: number;
 }
 
+/** Shapes that are remembered: beyond, a shape may count a second time. */
+const SHAPES_MAX = 65_536;
+
+/** All of it, to go on from: plain data. */
+export interface KindsState {
+  readonly shapes: Uint32Array;
+  readonly kinds: readonly (readonly [name: string, kind: Readonly<Kind>])[];
+  readonly invariants: readonly (readonly [invariant: number, kept: number])[];
+}
+
 export class Kinds {
-  readonly #shapes = new Set<number>();
-  readonly #kinds = new Map<string, Kind>();
-  readonly #invariants = new Map<number, number>();
+  readonly #shapes: Set<number>;
+  readonly #kinds: Map<string, Kind>;
+  readonly #invariants: Map<number, number>;
+
+  constructor(from?: KindsState) {
+    this.#shapes = new Set(from?.shapes);
+    this.#kinds = new Map(from?.kinds.map(([name, kind]) => [name, { ...kind }]));
+    this.#invariants = new Map(from?.invariants);
+  }
+
+  get state(): KindsState {
+    return {
+      shapes: Uint32Array.from(this.#shapes),
+      kinds: [...this.#kinds].map(([name, kind]) => [name, { ...kind }]),
+      invariants: [...this.#invariants],
+    };
+  }
 
   /** Is the failure worth keeping after those asked about before? */
   adds(failure: Failure): boolean {
     if (this.#shapes.has(failure.key)) return false;
-    this.#shapes.add(failure.key);
+    if (this.#shapes.size < SHAPES_MAX) this.#shapes.add(failure.key);
     const { length } = failure.reduced;
     const kind = this.#kind(failure);
     const { invariant } = failure.violation;

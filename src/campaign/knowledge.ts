@@ -2,6 +2,8 @@
 import { type Knowledge, NEWS_POINT, type NovelProgram } from '../engine/fuzzer.js';
 
 const CORPUS_MAX = 512;
+/** As many as the module's table takes: later failures are still told apart by `Kinds`. */
+const KEYS_MAX = 8192;
 
 interface Kept {
   readonly words: Uint32Array;
@@ -9,35 +11,67 @@ interface Kept {
   readonly keeper: boolean;
 }
 
+/** All of it, to go on from: plain data. */
+export interface LearnedState {
+  readonly coverage: Uint8Array;
+  readonly states: Uint8Array;
+  /** One bit each. */
+  readonly credited: Uint8Array;
+  readonly keys: Uint32Array;
+  readonly corpus: readonly Kept[];
+}
+
 export class Learned {
   readonly #coverage: Uint8Array;
   readonly #states: Uint8Array;
-  readonly #credited = new Set<number>();
-  readonly #keys = new Set<number>();
-  #corpus: Kept[] = [];
+  /** News that a program of the corpus was kept for, one bit each. */
+  readonly #credited: Uint8Array;
+  readonly #keys: Set<number>;
+  readonly #corpus: Kept[];
 
   /** Sizes in bytes, as the module has them. */
-  constructor(coverageSize: number, statesSize: number) {
-    this.#coverage = new Uint8Array(coverageSize);
-    this.#states = new Uint8Array(statesSize);
+  constructor(coverageSize: number, statesSize: number, from?: LearnedState) {
+    this.#coverage = from?.coverage.slice() ?? new Uint8Array(coverageSize);
+    this.#states = from?.states.slice() ?? new Uint8Array(statesSize);
+    this.#credited = from?.credited.slice() ?? new Uint8Array((NEWS_POINT + 8 * coverageSize) / 8);
+    this.#keys = new Set(from?.keys);
+    this.#corpus = [...(from?.corpus ?? [])];
   }
 
+  get state(): LearnedState {
+    const [coverage, states, credited] = [this.#coverage, this.#states, this.#credited].map((bytes) => bytes.slice());
+    return {
+      coverage: coverage!,
+      states: states!,
+      credited: credited!,
+      keys: Uint32Array.from(this.#keys),
+      corpus: [...this.#corpus],
+    };
+  }
+
+  /** Returns how much of it was new: states and handler points that nobody had reached before. */
   merge(shard: {
     readonly coverage: Uint8Array;
     readonly states: Uint8Array;
     readonly novel: readonly NovelProgram[];
     readonly keys: Uint32Array;
-  }): void {
+  }): number {
+    const before = this.states() + this.points();
     for (const [i, byte] of shard.coverage.entries()) this.#coverage[i]! |= byte;
     for (const [i, byte] of shard.states.entries()) this.#states[i]! |= byte;
-    for (const key of shard.keys) this.#keys.add(key);
+    for (const key of shard.keys) if (this.#keys.size < KEYS_MAX) this.#keys.add(key);
     for (const { words, news } of shard.novel) {
       // Another shard of the epoch may have been first.
-      const fresh = [...news].filter((what) => !this.#credited.has(what));
+      const fresh = [...news].filter((what) => !this.#isCredited(what));
       if (fresh.length === 0) continue;
-      for (const what of fresh) this.#credited.add(what);
+      for (const what of fresh) this.#credited[what >> 3]! |= 1 << (what & 7);
       this.#keep({ words, keeper: fresh.some((what) => what >= NEWS_POINT) });
     }
+    return this.states() + this.points() - before;
+  }
+
+  #isCredited(what: number): boolean {
+    return (this.#credited[what >> 3]! & (1 << (what & 7))) !== 0;
   }
 
   /** The newest push out the oldest that are not kept for good. */
@@ -53,6 +87,10 @@ export class Learned {
   /** Handler points reached, by id. */
   reached(point: number): boolean {
     return this.#coverage[point] !== 0;
+  }
+
+  points(): number {
+    return this.#coverage.reduce((count, byte) => count + (byte === 0 ? 0 : 1), 0);
   }
 
   states(): number {

@@ -8,8 +8,10 @@ export interface Internals {
   readonly canaries?: readonly CanarySpec[];
   /** The second run of this shard gives another digest. */
   readonly wrongDigest?: number;
-  /** This shard traps so many times. */
-  readonly trap?: { readonly shard: number; readonly times: number };
+  /** What befalls this shard so many times. */
+  readonly fault?: { readonly shard: number; readonly times: number; readonly kind: 'trap' | 'hang' | 'die' };
+  /** After so many ms without a beat a thread counts as hung. */
+  readonly hungMs?: number;
 }
 
 /** The seed of 64 bits. Throws UsageError where an option makes no sense. */

@@ -49,6 +49,8 @@ export interface CoverageReport {
 
 /** A program that breaks a promise, as the fuzzer found it. */
 export interface RawFinding {
+  /** Index of the kernel in its campaign. */
+  readonly lane: number;
   /** The program up to and including the op after which the violation was seen. */
   readonly words: Uint32Array;
   /** The same failure with fewer ops and simpler arguments, reduced quickly inside the module: where to start minimizing. */
@@ -60,7 +62,7 @@ export interface RawFinding {
   readonly shard: number;
   /** Index of the program within its shard. */
   readonly index: number;
-  /** Work of the campaign before it, in shard order: the same for any number of workers. */
+  /** Work on its kernel before it, in shard order: the same for any number of workers. */
   readonly firstAt: { readonly programs: number; readonly faults: number };
 }
 

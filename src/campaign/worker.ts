@@ -2,7 +2,7 @@
 import { loadEngine } from '../engine/engine.js';
 import { Fuzzer } from '../engine/fuzzer.js';
 import { EngineTrap } from '../engine/trap.js';
-import { type CanaryTask, type ShardTask, Shared, type Task, type TaskResult } from './task.js';
+import { type CanaryJob, type Job, Pulse, type ShardJob, Shared, type Task, type TaskResult } from './task.js';
 
 /** A batch is one call into the module: short enough to stop soon, and the first ones so short that they warm it up. */
 const FIRST_BATCH = 64;
@@ -10,11 +10,23 @@ const LONGEST_BATCH_MS = 25;
 
 let fuzzer: Fuzzer | undefined;
 
-export default function runTask(task: Task): TaskResult {
+/** How a running job hears that it shall stop, and tells that it lives. */
+interface Line {
+  readonly shared: Shared;
+  readonly pulse: Pulse;
+}
+
+export default function runTask({ job, shared, pulse }: Task): TaskResult {
+  return runJob(job, { shared: new Shared(shared), pulse: new Pulse(pulse) });
+}
+
+function runJob(job: Job, line: Line): TaskResult {
+  line.pulse.beat();
   try {
     fuzzer ??= new Fuzzer(loadEngine());
-    fuzzer.engine.configureVector(task.vector);
-    return task.kind === 'shard' ? runShard(fuzzer, task) : runCanary(fuzzer, task);
+    fuzzer.engine.configureVector(job.vector);
+    fuzzer.setFocus(job.focus);
+    return job.kind === 'shard' ? runShard(fuzzer, job, line) : runCanary(fuzzer, job, line);
   } catch (error) {
     // Whatever the engine was doing, it did not finish: the next task gets a new one.
     fuzzer = undefined;
@@ -24,30 +36,37 @@ export default function runTask(task: Task): TaskResult {
 }
 
 /** Calls `batch` with growing counts until `programs` are run or it says false. Returns false if told to stop. */
-function inBatches(programs: number, shared: Shared, batch: (first: number, count: number) => boolean): boolean {
+function inBatches(programs: number, line: Line, batch: (first: number, count: number) => boolean): boolean {
   let size = FIRST_BATCH;
   for (let first = 0; first < programs; ) {
-    if (shared.stopped) return false;
+    if (line.shared.stopped) return false;
     const count = Math.min(size, programs - first);
     const start = performance.now();
     if (!batch(first, count)) return true;
+    line.pulse.beat();
     if (performance.now() - start < LONGEST_BATCH_MS / 2) size *= 2;
     first += count;
   }
   return true;
 }
 
-function runShard(fuzzer: Fuzzer, task: ShardTask): TaskResult {
-  const shared = new Shared(task.shared);
-  fuzzer.begin(task.seed, task.shard, task.strategy, true, task.knowledge);
+/** Tests only. */
+function fail(fault: ShardJob['fault']): void {
+  if (fault === 'trap') throw new EngineTrap(new WebAssembly.RuntimeError('unreachable'));
+  if (fault === 'die') process.exit(1);
+  while (fault === 'hang');
+}
+
+function runShard(fuzzer: Fuzzer, job: ShardJob, line: Line): TaskResult {
+  fuzzer.begin(job.seed, job.shard, job.strategy, true, job.knowledge);
   let told = fuzzer.work();
-  const finished = inBatches(task.programs, shared, (first, count) => {
-    if (task.fault === 'trap') throw new EngineTrap(new WebAssembly.RuntimeError('unreachable'));
+  const finished = inBatches(job.programs, line, (first, count) => {
+    fail(job.fault);
     fuzzer.run(first, count);
-    if (task.counted) {
+    if (job.counted) {
       const work = fuzzer.work();
       const { programs, ops, faults } = work;
-      shared.add({ programs: programs - told.programs, ops: ops - told.ops, faults: faults - told.faults });
+      line.shared.add({ programs: programs - told.programs, ops: ops - told.ops, faults: faults - told.faults });
       told = work;
     }
     return true;
@@ -57,7 +76,7 @@ function runShard(fuzzer: Fuzzer, task: ShardTask): TaskResult {
   return {
     kind: 'shard',
     work: fuzzer.work(),
-    digest: task.fault === 'digest' ? digest ^ 1n : digest,
+    digest: job.fault === 'digest' ? digest ^ 1n : digest,
     failures: fuzzer.failures(),
     novel: fuzzer.novel(),
     keys: fuzzer.keys(),
@@ -65,13 +84,13 @@ function runShard(fuzzer: Fuzzer, task: ShardTask): TaskResult {
   };
 }
 
-function runCanary(fuzzer: Fuzzer, task: CanaryTask): TaskResult {
-  fuzzer.begin(task.seed, task.shard, task.strategy, false);
+function runCanary(fuzzer: Fuzzer, job: CanaryJob, line: Line): TaskResult {
+  fuzzer.begin(job.seed, job.shard, job.strategy, false);
   let found = false;
-  const finished = inBatches(task.programs, new Shared(task.shared), (first, count) => {
+  const finished = inBatches(job.programs, line, (first, count) => {
     for (let done = 0; done < count && !found; ) {
       done += fuzzer.run(first + done, count - done);
-      found = (((fuzzer.stopped()?.mask ?? 0) >> task.invariant) & 1) !== 0;
+      found = (((fuzzer.stopped()?.mask ?? 0) >> job.invariant) & 1) !== 0;
     }
     return !found;
   });

@@ -1,4 +1,5 @@
 // The fuzzer inside the module (assembly/fuzz) behind typed methods: one shard at a time.
+import { unknownName } from '../errors.js';
 import type { Engine } from './engine.js';
 import { trapped } from './trap.js';
 import type { Violation } from './types.js';
@@ -9,6 +10,8 @@ interface FuzzExports {
   fuzz_begin(seedHi: number, seedLo: number, shard: number, strategy: number, collecting: number): number;
   fuzz_run(seedHi: number, seedLo: number, shard: number, first: number, count: number, strategy: number): number;
   fuzz_know(key: number): number;
+  fuzz_focus(focus: number): number;
+  fuzz_focus_row(index: number): number;
   fuzz_digest(): bigint;
   fuzz_describe(index: number): number;
 }
@@ -59,6 +62,21 @@ export interface Work {
   readonly faults: number;
 }
 
+export interface FocusInfo {
+  readonly name: string;
+  readonly doc: string;
+}
+export const NO_FOCUS = 'all';
+
+function rows(row: (index: number) => string): FocusInfo[] {
+  const found: FocusInfo[] = [];
+  for (;;) {
+    const [name, doc] = row(found.length).split('\t');
+    if (!name) return found;
+    found.push({ name, doc: doc ?? '' });
+  }
+}
+
 const MAX_WORDS = 64;
 const KEY_OFFSET = 44;
 
@@ -66,6 +84,8 @@ export class Fuzzer {
   readonly engine: Engine;
   readonly #exports: FuzzExports;
   readonly #area = new Map<string, number>();
+  /** What the op mixes can dwell on. */
+  readonly focuses: readonly FocusInfo[];
   #seed: bigint = 0n;
   #shard = 0;
   #strategy = 0;
@@ -79,7 +99,20 @@ export class Fuzzer {
       if (!name) break;
       this.#area.set(name, Number(value));
     }
+    this.focuses = rows((index) => engine.module.__getString(this.#exports.fuzz_focus_row(index)));
     if (this.#at('NEWS_POINT') !== NEWS_POINT) throw new Error('the module numbers points in another way');
+  }
+
+  /** For the shards begun from now on; `NO_FOCUS` to begin with. Throws UsageError for a name that does not exist. */
+  setFocus(name: string): void {
+    const at = this.focuses.findIndex((focus) => focus.name === name);
+    if (at < 0)
+      throw unknownName(
+        'focus',
+        name,
+        this.focuses.map((focus) => focus.name),
+      );
+    this.#exports.fuzz_focus(at);
   }
 
   /**

@@ -44,7 +44,7 @@ export class FindingCollector {
   }
 
   /** Takes in a raw finding. Returns what is new, or shorter than before. */
-  add(raw: RawFinding): News[] {
+  add(raw: Omit<RawFinding, 'lane'>): News[] {
     const { ops } = this.#engine.catalogue;
     const words = canonical(ops, raw.words);
     const { invariant } = raw.violation;

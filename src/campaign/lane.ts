@@ -1,0 +1,78 @@
+// What a campaign knows of one of its kernels.
+import type { Catalogue, KnobVector } from '../engine/catalogue.js';
+import type { Failure, Work } from '../engine/fuzzer.js';
+import type { KernelSpec } from '../engine/types.js';
+import { Kinds, type KindsState } from './kinds.js';
+import { Learned, type LearnedState } from './knowledge.js';
+import type { ShardResult } from './task.js';
+import type { CoverageReport, RawFinding } from './types.js';
+
+/** All of it, to go on from: plain data. */
+export interface LaneState {
+  readonly learned: LearnedState;
+  readonly kinds: KindsState;
+  readonly work: Work;
+  readonly age: number;
+}
+
+/** A kind of failure that the kernel had not shown counts as so many states. */
+const KIND_NEWS = 16;
+
+export class Lane {
+  readonly index: number;
+  readonly spec: KernelSpec;
+  readonly vector: KnobVector;
+  readonly learned: Learned;
+  /** Epochs planned for it. */
+  age: number;
+  readonly #catalogue: Catalogue;
+  readonly #kinds: Kinds;
+  #work: Work;
+
+  /** Throws UsageError for a kernel or knob that does not exist. */
+  constructor(catalogue: Catalogue, index: number, spec: KernelSpec, from?: LaneState) {
+    this.index = index;
+    this.spec = spec;
+    this.vector = catalogue.vector(spec);
+    this.#catalogue = catalogue;
+    this.learned = new Learned(catalogue.at('COVERAGE_SIZE'), catalogue.at('STATES_SIZE'), from?.learned);
+    this.#kinds = new Kinds(from?.kinds);
+    this.#work = from?.work ?? { programs: 0, ops: 0, faults: 0 };
+    this.age = from?.age ?? 0;
+  }
+
+  get state(): LaneState {
+    return { learned: this.learned.state, kinds: this.#kinds.state, work: this.#work, age: this.age };
+  }
+
+  get work(): Work {
+    return this.#work;
+  }
+
+  get coverage(): CoverageReport {
+    return {
+      points: this.#catalogue.points.filter(({ id }) => this.learned.reached(id)).length,
+      pointsTotal: this.#catalogue.points.length,
+      states: this.learned.states(),
+    };
+  }
+
+  /** Takes in a shard. Returns its raw findings worth keeping, and how much was new. */
+  merge(shard: number, result: ShardResult): { readonly raw: RawFinding[]; readonly news: number } {
+    const raw = result.failures.flatMap((failure) => this.#find(shard, failure));
+    const { programs, ops, faults } = this.#work;
+    const { work } = result;
+    this.#work = { programs: programs + work.programs, ops: ops + work.ops, faults: faults + work.faults };
+    return { raw, news: this.learned.merge(result) + KIND_NEWS * raw.length };
+  }
+
+  #find(shard: number, failure: Failure): RawFinding[] {
+    if (!this.#kinds.adds(failure)) return [];
+    const { index, words, reduced, mask, violation } = failure;
+    const firstAt = {
+      programs: this.#work.programs + failure.programs,
+      faults: this.#work.faults + failure.faults,
+    };
+    return [{ lane: this.index, words, reduced, mask, violation, shard, index, firstAt }];
+  }
+}
