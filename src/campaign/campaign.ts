@@ -60,6 +60,8 @@ export class Campaign {
   /** Of the epoch being merged. */
   #shards: readonly Shard[] = [];
   #news = 0;
+  #ran = 0;
+  #workBefore: Work;
   #merged = 0;
   #epoch: number;
   #nextEpoch: number;
@@ -95,10 +97,10 @@ export class Campaign {
     this.#epoch = (state?.epoch ?? -1) + 1;
     this.#nextEpoch = state?.nextEpoch ?? 0;
     this.#nextShard = state?.nextShard ?? 0;
-    if (resumed) {
-      for (const planned of resumed.planned) this.#planned.set(planned.plan.epoch, planned);
-      for (const [shard, outcome] of resumed.arrived) this.#arrived.set(shard, outcome);
-    } else for (let i = 0; i < LAG; i++) this.#plan();
+    this.#workBefore = this.#work();
+    for (const planned of resumed?.planned ?? []) this.#planned.set(planned.plan.epoch, planned);
+    for (const [shard, outcome] of resumed?.arrived ?? []) this.#arrived.set(shard, outcome);
+    if (!state) for (let i = 0; i < LAG; i++) this.#plan();
   }
 
   async run(): Promise<void> {
@@ -134,6 +136,11 @@ export class Campaign {
     this.#interrupted = true;
     this.#parts.runner.stop('canary');
     this.#end(true);
+  }
+
+  /** Ends soon, and `run` throws `error`. */
+  fail(error: unknown): void {
+    this.#fail(error);
   }
 
   /** Nothing new starts until it goes on. */
@@ -238,8 +245,8 @@ export class Campaign {
   }
 
   /** Plans the next epoch with what is known now. */
-  #plan(): Planned | undefined {
-    if (this.#spent()) return undefined;
+  #plan(): void {
+    if (this.#spent()) return;
     const arm = this.#rotation.next();
     const { lane: index, style } = this.#rotation.arms[arm]!;
     const lane = this.#lanes[index]!;
@@ -247,11 +254,9 @@ export class Campaign {
     const shards = this.#setup.epochShards ?? EPOCH_SHARDS;
     const programs = Math.min(shards * size, this.#left ?? Number.POSITIVE_INFINITY);
     const plan = { epoch: this.#nextEpoch++, arm, lane: index, style, first: this.#nextShard, shards, programs, size };
-    const planned = { plan, knowledge: lane.learned.snapshot() };
     this.#nextShard += Math.ceil(programs / size);
     if (this.#left !== undefined) this.#left -= programs;
-    this.#planned.set(plan.epoch, planned);
-    return planned;
+    this.#planned.set(plan.epoch, { plan, knowledge: lane.learned.snapshot() });
   }
 
   async #dispatch(shard: Shard, knowledge: Knowledge): Promise<void> {
@@ -336,15 +341,20 @@ export class Campaign {
     this.#rotation.brought(plan.arm, this.#news);
     this.#planned.delete(this.#epoch);
     this.#epoch++;
-    this.#shards = [];
-    this.#news = 0;
-    const next = this.#plan();
+    this.#plan();
     const lane = this.#lanes[plan.lane]!;
+    const total = this.#work();
+    const before = this.#workBefore;
+    const work = {
+      programs: total.programs - before.programs,
+      ops: total.ops - before.ops,
+      faults: total.faults - before.faults,
+    };
     const state = {
       epoch: plan.epoch,
       shards: this.#merged,
       digest: this.#digest,
-      work: this.#work(),
+      work: total,
       raw: this.#rawBefore + this.#raw.length,
       rotation: this.#rotation.state,
       canaries: this.#parts.canaries.state,
@@ -354,7 +364,12 @@ export class Campaign {
       nextShard: this.#nextShard,
       seconds: this.#seconds(),
     };
-    this.#parts.journal?.merged(state, { index: lane.index, state: lane.state }, next);
+    const merged = { plan, shards: this.#ran, work, news: this.#news, planned: [...this.#planned.values()] };
+    this.#parts.journal?.merged(state, { index: lane.index, state: lane.state }, merged);
+    this.#shards = [];
+    this.#news = 0;
+    this.#ran = 0;
+    this.#workBefore = total;
     if (whole && this.#raw.length > 0 && !this.#setup.keepGoing) {
       this.#closed = true;
       this.#end(true);
@@ -369,6 +384,7 @@ export class Campaign {
       return;
     }
     this.#lostInARow = 0;
+    this.#ran++;
     const line = `${this.#digest} ${shard.index} ${outcome.digest} ${outcome.work.programs}\n`;
     this.#digest = createHash('sha256').update(line).digest('hex');
     const { raw, news } = this.#lanes[shard.lane]!.merge(shard.index, outcome);

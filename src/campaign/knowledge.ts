@@ -112,12 +112,36 @@ export class Learned {
   }
 }
 
+/** The same on memory that threads share. */
+export function shareKnowledge({ coverage, states, lengths, words, keys }: Knowledge): Knowledge {
+  return {
+    coverage: sharedBytes(coverage),
+    states: sharedBytes(states),
+    lengths: sharedBytes(lengths),
+    words: sharedWords(words),
+    keys: sharedWords(keys),
+  };
+}
+
+/** A copy on memory of its own, which can be written down. */
+export function ownKnowledge({ coverage, states, lengths, words, keys }: Knowledge): Knowledge {
+  const bytes = (from: Uint8Array) => Uint8Array.from(from);
+  const wide = (from: Uint32Array) => Uint32Array.from(from);
+  return {
+    coverage: bytes(coverage),
+    states: bytes(states),
+    lengths: bytes(lengths),
+    words: wide(words),
+    keys: wide(keys),
+  };
+}
+
 function sharedBytes(bytes: Uint8Array): Uint8Array {
   const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
   copy.set(bytes);
   return copy;
 }
-function sharedWords(words: readonly number[]): Uint32Array {
+function sharedWords(words: ArrayLike<number>): Uint32Array {
   const copy = new Uint32Array(new SharedArrayBuffer(4 * words.length));
   copy.set(words);
   return copy;

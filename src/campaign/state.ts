@@ -39,20 +39,34 @@ export interface EpochState {
 
 export type Outcome = ShardResult | Trapped;
 
+/** An epoch that was just merged. */
+export interface Merged {
+  readonly plan: EpochPlan;
+  /** Shards and work of it, without those that could not be run. */
+  readonly shards: number;
+  readonly work: Work;
+  /** What it brought (see `Rotation.brought`). */
+  readonly news: number;
+  /** Epochs planned by now and not merged. */
+  readonly planned: readonly Planned[];
+}
+
 /** Where a campaign is kept. What a method throws ends the campaign. */
 export interface Journal {
   /** A shard came back: in any order, each at least once. */
   arrived(shard: number, outcome: Outcome): void;
   /** In order; after a restart again from the last epoch that was merged, with the same ordinals. */
   found(ordinal: number, finding: RawFinding): void;
-  /** An epoch is merged: `lane` is the state of its kernel, `planned` the epoch planned at this point, if any. */
-  merged(state: EpochState, lane: { readonly index: number; readonly state: LaneState }, planned?: Planned): void;
+  /** All or nothing of it is kept: that, the state of the epoch's kernel, and where to go on. */
+  merged(state: EpochState, lane: { readonly index: number; readonly state: LaneState }, done: Merged): void;
 }
 
 /** Where to go on. */
 export interface Resumed {
-  readonly state: EpochState;
-  readonly lanes: readonly LaneState[];
+  /** undefined: no epoch is merged. */
+  readonly state?: EpochState;
+  /** undefined: nothing is known of that kernel yet. */
+  readonly lanes: readonly (LaneState | undefined)[];
   /** Planned and not merged, in order. */
   readonly planned: readonly Planned[];
   /** Shards that came back and were not merged. */

@@ -1,4 +1,5 @@
 // Where the module lies on disk, and the source map beside it.
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
@@ -24,14 +25,21 @@ function lineOf(offset: number): string | undefined {
   return found?.source ? `${found.source}:${found.line}` : undefined;
 }
 
-/** A new instance with memory of its own. Throws Error if the module was not built. */
-export function loadModule(url: URL = WASM_URL): EngineModule {
-  locateWith(lineOf);
-  let bytes: Buffer;
+function moduleBytes(url: URL): Buffer {
   try {
-    bytes = readFileSync(url);
+    return readFileSync(url);
   } catch (cause) {
     throw new Error(`no WebAssembly module at ${fileURLToPath(url)}: run npm run build`, { cause });
   }
-  return engineModule(bytes);
+}
+
+/** 64 bits of the module's hash, hex: two builds with one hash do the same. */
+export function buildHash(url: URL = WASM_URL): string {
+  return createHash('sha256').update(moduleBytes(url)).digest('hex').slice(0, 16);
+}
+
+/** A new instance with memory of its own. Throws Error if the module was not built. */
+export function loadModule(url: URL = WASM_URL): EngineModule {
+  locateWith(lineOf);
+  return engineModule(moduleBytes(url));
 }

@@ -21,6 +21,17 @@ interface Known {
   finding: Finding;
   /** Raw findings minimized for this cause. */
   tries: number;
+  /** As the fuzzer ran it. */
+  words: Uint32Array;
+}
+
+/** A finding to go on from: plain data. */
+export interface KnownState {
+  readonly minimized: Uint32Array;
+  readonly invariant: number;
+  readonly words: Uint32Array;
+  readonly firstAt: Finding['firstAt'];
+  readonly tries: number;
 }
 
 /** Collects the findings of one campaign. Feed raw findings in their order: the outcome depends on it, on nothing else. */
@@ -31,11 +42,28 @@ export class FindingCollector {
   readonly #trial: Trial;
   readonly #known: Known[] = [];
 
-  constructor(engine: Engine, spec: KernelSpec, seed: string) {
+  /** `known`: what another collector of the same kernel knew. Those that break nothing any more are left out. */
+  constructor(engine: Engine, spec: KernelSpec, seed: string, known: readonly KnownState[] = []) {
     this.#engine = engine;
     this.#spec = spec;
     this.#seed = seed;
     this.#trial = new Trial(engine, engine.catalogue.vector(spec));
+    for (const { minimized, invariant, words, firstAt, tries } of known) {
+      const diagnosis = diagnose(engine, spec, minimized, invariant);
+      if (!diagnosis) continue;
+      this.#known.push({ finding: makeFinding(engine.catalogue, diagnosis, { words, seed, firstAt }), tries, words });
+    }
+  }
+
+  /** Of each finding, in the order of `findings`. */
+  get state(): readonly KnownState[] {
+    return this.#known.map(({ finding, tries, words }) => ({
+      minimized: finding.diagnosis.words,
+      invariant: finding.diagnosis.violation.invariant,
+      words,
+      firstAt: finding.firstAt,
+      tries,
+    }));
   }
 
   /** In the order of their discovery. */
@@ -69,13 +97,14 @@ export class FindingCollector {
       firstAt: known?.finding.firstAt ?? firstAt,
     });
     if (!known) {
-      this.#known.push({ finding, tries: 1 });
+      this.#known.push({ finding, tries: 1, words });
       return [{ finding }];
     }
     known.tries++;
     const replaces = known.finding;
     if (weight(catalogue.ops, diagnosis.words) >= weight(catalogue.ops, replaces.diagnosis.words)) return [];
     known.finding = finding;
+    known.words = words;
     return [{ finding, replaces }];
   }
 
