@@ -5,6 +5,7 @@ import { EngineTrap } from '../engine/trap.js';
 import { UsageError } from '../errors.js';
 import { ablateCommand } from './ablate.js';
 import { benchCommand } from './bench.js';
+import { campaignCommand } from './campaign.js';
 import { invariantsCommand, kernelsCommand, opsCommand } from './catalogue.js';
 import { checkCommand } from './check.js';
 import { compareCommand } from './compare.js';
@@ -54,6 +55,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     scoreCommand(),
     conformCommand(),
     exportCommand(),
+    campaignCommand(),
     benchCommand(),
   ];
   for (const command of commands) program.addCommand(command);

@@ -14,6 +14,7 @@ export interface Outcome {
 const SKIP = 2;
 const REFUSED = 5;
 const NOT_RUN = 0xff;
+const MOST_KNOWN = 50_000;
 
 /** Does the kernel of `outcome` refuse or skip an operation that `other` carries out? */
 export function refuses(outcome: Outcome, other: Outcome): boolean {
@@ -66,6 +67,8 @@ export class Trial {
       words.length > 0 && words.length <= MAX_OPS && words.every((word) => wordError(ops, word) === undefined);
     if (valid) this.engine.configureVector(this.vector);
     const mask = valid ? answer() : 0;
+    // A long campaign asks on and on; what is asked again is asked soon.
+    if (this.#masks.size >= MOST_KNOWN) this.#masks.clear();
     this.#masks.set(key, mask);
     return mask;
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { canonical, type OpInfo } from '../engine/optable.js';
 import type { KernelSpec } from '../engine/types.js';
+import { UsageError } from '../errors.js';
 
 /** Base 32 without i, l, o, u: nothing to misread, nothing rude. */
 const DIGITS = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -11,6 +12,16 @@ export function printSpec({ kernel, with: plus, without: minus }: KernelSpec): s
   return [kernel, ...[...plus].sort().map((name) => `+${name}`), ...[...minus].sort().map((name) => `-${name}`)].join(
     ' ',
   );
+}
+
+/** Reads what `printSpec` writes, in any order of knobs. Names are not checked: `catalogue.vector` does that. */
+export function parseSpec(text: string): KernelSpec {
+  const [kernel = '', ...knobs] = text.trim().split(/\s+/);
+  const named = (sign: string) => knobs.filter((knob) => knob.startsWith(sign)).map((knob) => knob.slice(1));
+  const plain = knobs.find((knob) => !/^[+-]./.test(knob));
+  if (kernel === '' || plain !== undefined)
+    throw new UsageError(`kernel "${text}": expected a name, then +knob or -knob, such as "seed -copy.keeps_uffd_wp"`);
+  return { kernel, with: named('+'), without: named('-') };
 }
 
 /** A short name (50 bits) of a program on a kernel; the same on every machine and for every spelling of both. */
