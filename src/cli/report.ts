@@ -1,5 +1,5 @@
 // breakcow report: a counterexample as a page to step through.
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type Engine, loadEngine } from '../engine/engine.js';
@@ -7,8 +7,10 @@ import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
 import { listFindings } from '../findings/store.js';
 import { Trial } from '../findings/trial.js';
-import type { Choice } from '../page/boot.js';
+import type { Boot, Choice } from '../page/boot.js';
 import { gallery, pageHtml } from '../page-build/html.js';
+import { type Directory, type Kept, storyOf } from '../report/from-directory.js';
+import { parseRecord, RECORD } from '../report/record.js';
 import { printSpec } from '../text/id.js';
 import { printProgram } from '../text/print.js';
 import { type KernelOptions, kernelSpec, withJson, withKernel } from './options.js';
@@ -33,42 +35,71 @@ function choice(engine: Engine, words: Uint32Array, spec: KernelSpec, id = ''): 
   };
 }
 
-/** All findings of a directory, kernel by kernel; one that this version cannot read is told and left out. */
-function findingsOf(engine: Engine, directory: string, options: Options): Choice[] {
-  const found: Choice[] = [];
+/** All findings of a directory; one that this version cannot read is told and left out. */
+function findingsOf(engine: Engine, directory: string, options: Options): Kept[] {
+  const found: Kept[] = [];
   for (const id of listFindings(directory)) {
     try {
-      const { words, spec } = readProgram(join(directory, `${id}.json`), directory, engine.catalogue);
-      found.push(choice(engine, words, kernelSpec(options, spec), id));
+      const { words, spec, stored } = readProgram(join(directory, `${id}.json`), directory, engine.catalogue);
+      if (!stored) continue;
+      const shown = kernelSpec(options, spec);
+      engine.catalogue.vector(shown);
+      found.push({ words, spec: shown, stored: { ...stored, id } });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       complain(`breakcow: left out: ${error.message}`);
     }
   }
-  if (found.length === 0) throw new UsageError(`no finding in ${directory}`);
-  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return found;
+}
+
+/** What is kept of the campaign itself, or why nothing is. */
+function recordOf(directory: string): Pick<Directory, 'record' | 'missing'> {
+  const path = join(directory, RECORD);
+  if (!existsSync(path))
+    return { missing: `No charts: there is no ${RECORD} here, as "breakcow fuzz --out" keeps it.` };
+  try {
+    return { record: parseRecord(readFileSync(path, 'utf8')) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    complain(`breakcow: left out: ${path}: ${why}`);
+    return { missing: `No charts: ${RECORD} cannot be read: ${why}` };
+  }
+}
+
+function ofDirectory(engine: Engine, directory: string, options: Options): Boot {
+  const findings = findingsOf(engine, directory, options);
+  const told = { findings, ...recordOf(directory) };
+  if (findings.length === 0 && !told.record) throw new UsageError(`no finding in ${directory}`);
+  const choices = findings.map(({ words, spec, stored }) => choice(engine, words, spec, stored.id));
+  return {
+    title: `breakcow: ${counted(findings.length, 'finding')}`,
+    findings: choices.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    gallery: gallery(),
+    story: storyOf(engine, told),
+  };
+}
+
+function ofProgram(engine: Engine, text: string, options: Options): Boot {
+  const { words, spec } = readProgram(text, options.dir, engine.catalogue);
+  const shown = choice(engine, words, kernelSpec(options, spec));
+  return { title: `breakcow: ${shown.name}`, findings: [shown], gallery: gallery() };
 }
 
 function report(text: string, options: Options): void {
   const engine = loadEngine();
   engine.catalogue.vector(kernelSpec(options));
   const isDirectory = existsSync(text) && statSync(text).isDirectory();
-  let findings: Choice[];
-  if (isDirectory) findings = findingsOf(engine, text, options);
-  else {
-    const { words, spec } = readProgram(text, options.dir, engine.catalogue);
-    findings = [choice(engine, words, kernelSpec(options, spec))];
-  }
-  const title = isDirectory ? `breakcow: ${counted(findings.length, 'finding')}` : `breakcow: ${findings[0]!.name}`;
-  const html = pageHtml({ title, findings, gallery: gallery() });
+  const boot = isDirectory ? ofDirectory(engine, text, options) : ofProgram(engine, text, options);
+  const html = pageHtml(boot);
   try {
     writeFileSync(options.html, html);
   } catch (error) {
     throw new UsageError(`cannot write ${options.html}: ${error instanceof Error ? error.message : error}`);
   }
   const bytes = Buffer.byteLength(html);
-  const told = counted(findings.length, isDirectory ? 'finding' : 'program');
-  if (options.json) printJson({ html: options.html, bytes, programs: findings });
+  const told = counted(boot.findings.length, isDirectory ? 'finding' : 'program');
+  if (options.json) printJson({ html: options.html, bytes, programs: boot.findings });
   else print(`${options.html}: ${told}, ${Math.ceil(bytes / 1024)} KiB`);
 }
 
@@ -76,7 +107,7 @@ export function reportCommand(): Command {
   const command = new Command('report')
     .summary('write a page to step through a counterexample')
     .description(
-      'Write one HTML file that shows a program, a finding or all findings of a directory step by step, with the engine inside: it opens from disk, needs no network, and runs whatever is changed in it at once.',
+      'Write one HTML file that shows a program, a finding or all findings of a directory step by step, with the engine inside: it opens from disk, needs no network, and runs whatever is changed in it at once. A directory opens with an overview of the campaign that filled it.',
     )
     .argument('<program>', 'program text, file, "-" for standard input, id of a finding, or a directory of findings')
     .requiredOption('--html <file>', 'file to write')

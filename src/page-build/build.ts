@@ -1,5 +1,5 @@
 // npm run build:page: the browser code and its style, each as one file, and the playground that holds them.
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { playgroundHtml } from './html.js';
@@ -33,6 +33,7 @@ const { metafile } = await build({
 const [output] = Object.values(metafile.outputs);
 const left = output!.imports.filter(({ external }) => external).map(({ path }) => path);
 if (left.length > 0) throw new Error(`the page's code needs ${left.join(', ')}: no browser has that`);
-copyFileSync(root('src/page/style.css'), root('build/page.css'));
+const STYLES = ['node_modules/uplot/dist/uPlot.min.css', 'src/page/style.css', 'src/page/overview.css'];
+writeFileSync(root('build/page.css'), STYLES.map((path) => readFileSync(root(path), 'utf8')).join('\n'));
 mkdirSync(root('dist/playground'), { recursive: true });
 writeFileSync(root('dist/playground/index.html'), playgroundHtml());

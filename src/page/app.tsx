@@ -80,6 +80,7 @@ export function App({ engine, boot }: Props) {
       <header>
         <h1>{boot.title}</h1>
         <div class="copies">
+          {boot.story && <a href="#overview">← Overview</a>}
           <Copy label="Copy link" text={() => location.href} />
           {session && <Copy label="Copy mail text" text={() => mailText(engine, session)} />}
           {session && <Copy label="Copy JSON" text={() => jsonText(engine, session)} />}

@@ -1,5 +1,6 @@
 // What the file that holds the page gives it to begin with.
 import type { KernelSpec } from '../engine/types.js';
+import type { CampaignStory } from '../report/story.js';
 
 /** A program to choose from. */
 export interface Choice {
@@ -15,4 +16,6 @@ export interface Boot {
   readonly findings: readonly Choice[];
   /** The corpus's classics. */
   readonly gallery: readonly Choice[];
+  /** The overview that the page opens with. */
+  readonly story?: CampaignStory;
 }

@@ -2,8 +2,8 @@
 import { render } from 'preact';
 import { Engine } from '../engine/engine.js';
 import { engineModuleLater } from '../engine/module.js';
-import { App } from './app.js';
 import type { Boot } from './boot.js';
+import { Page } from './page.js';
 
 function held(id: string): string {
   const text = document.getElementById(id)?.textContent;
@@ -18,7 +18,7 @@ try {
   const boot: Boot = JSON.parse(held('boot'));
   const engine = new Engine(await engineModuleLater(bytes));
   place.textContent = '';
-  render(<App engine={engine} boot={boot} />, place);
+  render(<Page engine={engine} boot={boot} />, place);
 } catch (error) {
   place.textContent = `This page does not work here: ${error instanceof Error ? error.message : error}`;
   throw error;
