@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { originShort } from '../report/headline.js';
 import type { CampaignStory, FindingSummary } from '../report/story.js';
 import { counted, duration } from '../text/numbers.js';
-import type { LinkTo } from './overview.js';
+import type { LinkTo, Marks } from './overview.js';
 import { byCause, byInvariant, type Fate, matrixOf } from './story-views.js';
 
 interface Props {
@@ -17,7 +17,14 @@ function met({ firstAt }: FindingSummary): string {
   return `after ${counted(programs, 'program')}${seconds === undefined ? '' : `, ${duration(seconds)}`}`;
 }
 
-function FindingCard({ finding, several, linkTo }: { finding: FindingSummary; several: boolean; linkTo: LinkTo }) {
+interface CardProps {
+  readonly finding: FindingSummary;
+  readonly several: boolean;
+  readonly linkTo: LinkTo;
+  readonly marks: Marks;
+}
+
+function FindingCard({ finding, several, linkTo, marks }: CardProps) {
   const { id, slug, promise, minimized, length, cures, shortest, kernel } = finding;
   const size = `${counted(length, 'operation')}${shortest?.proven ? ', none shorter shows it' : ''}`;
   const facts = [several ? kernel : '', size, met(finding)].filter((fact) => fact !== '');
@@ -28,6 +35,12 @@ function FindingCard({ finding, several, linkTo }: { finding: FindingSummary; se
           <b>{slug}</b> {id}
         </a>{' '}
         <span class={finding.origin.inherited ? 'badge' : 'badge own'}>{originShort(finding.origin, kernel)}</span>
+        {marks(finding).map((mark) => (
+          <span key={mark}>
+            {' '}
+            <span class="badge mark">{mark}</span>
+          </span>
+        ))}
       </p>
       <p>{promise}</p>
       <p>
@@ -49,7 +62,9 @@ function FindingCard({ finding, several, linkTo }: { finding: FindingSummary; se
   );
 }
 
-export function ByCause({ story, linkTo }: Props) {
+const unmarked: Marks = () => [];
+
+export function ByCause({ story, linkTo, marks = unmarked }: Props & { readonly marks?: Marks }) {
   return (
     <section aria-label="Findings by cause">
       <h2>Findings by cause</h2>
@@ -69,6 +84,7 @@ export function ByCause({ story, linkTo }: Props) {
                   finding={finding}
                   several={story.kernels.length > 1}
                   linkTo={linkTo}
+                  marks={marks}
                 />
               ))}
             </ul>
