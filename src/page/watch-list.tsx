@@ -16,12 +16,12 @@ function Line({ campaign, link }: { campaign: ListedCampaign; link: Link }) {
         <StateBadge state={state} />
         {reason !== '' && <p class="bad">{reason}</p>}
       </td>
-      <td class="number">{state === 'unreadable' ? '' : `${duration(Math.round(seconds))}${budget}`}</td>
-      <td class="number">{short(programs)}</td>
-      <td class="number">{short(faults)}</td>
       <td class="number">
         <b>{short(findings)}</b>
       </td>
+      <td class="number">{state === 'unreadable' ? '' : `${duration(Math.round(seconds))}${budget}`}</td>
+      <td class="number">{short(programs)}</td>
+      <td class="number">{short(faults)}</td>
       <td class="number">{quarantined === 0 ? '' : <span class="bad">{quarantined}</span>}</td>
       <td>{kernels.join(', ')}</td>
       <td>
@@ -31,7 +31,7 @@ function Line({ campaign, link }: { campaign: ListedCampaign; link: Link }) {
   );
 }
 
-const HEADS = ['Campaign', 'State', 'Active', 'Programs', 'Page faults', 'Findings', 'Left out', 'Kernels', 'Sample'];
+const HEADS = ['Campaign', 'State', 'Findings', 'Active', 'Programs', 'Page faults', 'Left out', 'Kernels', 'Sample'];
 const NUMBERS = new Set(['Active', 'Programs', 'Page faults', 'Findings', 'Left out']);
 
 export function ListPage() {

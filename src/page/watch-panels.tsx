@@ -19,7 +19,7 @@ export function Tried({ status: { kernels, story } }: { status: Status }) {
   const seconds = story.totals?.seconds ?? 0;
   if (styles.length === 0) return null;
   return (
-    <section class="panel" aria-label="What was tried">
+    <section class="panel trials" aria-label="What was tried">
       <h2>What was tried</h2>
       <p class="quiet">Epochs of each kernel in each style. Who brings something new gets more of them.</p>
       <div class="wide">
@@ -78,7 +78,7 @@ export function Workers({ status: { workers, state }, link }: { status: Status; 
   if (workers.length === 0) return null;
   const runs = state === 'running' || state === 'paused';
   return (
-    <section class="panel" aria-label="Workers">
+    <section class="panel crew" aria-label="Workers">
       <h2>Workers</h2>
       <div class="wide">
         <table>

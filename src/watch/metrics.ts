@@ -25,15 +25,35 @@ function seconds(iso: string): number {
   return Date.parse(iso) / 1000;
 }
 
+type Read = Required<Known>;
+
+/**
+ * Counters never step back while the server runs, or a rate would jump: a campaign that was killed goes on from its last
+ * merged epoch, with somewhat less than it had.
+ */
+export class HighWater {
+  readonly #marks = new Map<string, { readonly kind: string; value: number }>();
+
+  of({ line, figures }: Read, what: string, value: number): number {
+    const key = `${what} ${line.name}`;
+    // Another campaign under its name, or begun anew under another build, counts from zero.
+    const kind = `${line.created} ${figures.build}`;
+    const mark = this.#marks.get(key);
+    const high = mark?.kind === kind ? Math.max(mark.value, value) : value;
+    this.#marks.set(key, { kind, value: high });
+    return high;
+  }
+}
+
 /** `clients`: who listens to streams at the moment. */
-export function metricsText(campaigns: readonly Known[], clients: number): string {
-  const read = campaigns.flatMap(({ line, figures }) => (figures ? [{ line, figures }] : []));
-  type One = (typeof read)[number];
-  const each = (of: (one: One) => number): Sample[] =>
+export function metricsText(campaigns: readonly Known[], clients: number, water: HighWater): string {
+  const read = campaigns.filter((known): known is Read => known.figures !== undefined);
+  const each = (of: (one: Read) => number): Sample[] =>
     read.map((one) => [{ campaign: one.line.name }, of(one)] as const);
-  const several = (of: (one: One) => readonly Sample[]): Sample[] =>
+  const count = (what: string, of: (one: Read) => number) => each((one) => water.of(one, what, of(one)));
+  const several = (of: (one: Read) => readonly Sample[]): Sample[] =>
     read.flatMap((one) => of(one).map(([labels, value]) => [{ campaign: one.line.name, ...labels }, value] as const));
-  const workers = (of: (worker: One['figures']['workers'][number]) => number) =>
+  const workers = (of: (worker: Read['figures']['workers'][number]) => number) =>
     several(({ figures }) => figures.workers.map((worker) => [{ worker: worker.name }, of(worker)]));
   const sampled = read.filter(({ line }) => line.at !== '');
   return [
@@ -53,25 +73,25 @@ export function metricsText(campaigns: readonly Known[], clients: number): strin
       'breakcow_campaign_programs_total',
       'counter',
       'Programs run.',
-      each(({ line }) => line.programs),
+      count('programs', ({ line }) => line.programs),
     ),
     family(
       'breakcow_campaign_ops_total',
       'counter',
       'Operations run.',
-      each(({ figures }) => figures.ops),
+      count('ops', ({ figures }) => figures.ops),
     ),
     family(
       'breakcow_campaign_faults_total',
       'counter',
       'Page faults handled.',
-      each(({ line }) => line.faults),
+      count('faults', ({ line }) => line.faults),
     ),
     family(
       'breakcow_campaign_active_seconds_total',
       'counter',
       'Active time.',
-      each(({ line }) => line.seconds),
+      count('seconds', ({ line }) => line.seconds),
     ),
     family(
       'breakcow_campaign_findings',

@@ -12,7 +12,7 @@ import { Channel, PACE, type Pace } from './channel.js';
 import { Campaigns, type Place, WatchedDirectory } from './directory.js';
 import { Guard, inUrl, makeToken } from './guard.js';
 import { answer, bodyOf, decoded, Refused, timeOf } from './http.js';
-import { metricsText } from './metrics.js';
+import { HighWater, metricsText } from './metrics.js';
 import { Watched } from './watched.js';
 import { ACTIONS, type Action } from './wire.js';
 
@@ -56,6 +56,7 @@ export class WatchServer {
   readonly #campaigns: Campaigns;
   readonly #assets = loadAssets();
   readonly #gallery = gallery();
+  readonly #water = new HighWater();
   readonly #channels = new Map<string, Channel>();
   readonly #server: Server;
   readonly #token = makeToken();
@@ -152,7 +153,8 @@ export class WatchServer {
           only === undefined ? answer(response, 200, shell.type, shell.body) : redirect(response, only),
         events: (response) => this.#stream(response, query, ''),
         healthz: (response) => answer(response, 200, PLAIN, 'ok\n'),
-        metrics: (response) => answer(response, 200, METRICS, metricsText(this.#campaigns.all(), this.#clients)),
+        metrics: (response) =>
+          answer(response, 200, METRICS, metricsText(this.#campaigns.all(), this.#clients, this.#water)),
         'favicon.ico': this.#asset(icon),
       };
       return Object.hasOwn(pages, first!) ? pages[first!] : undefined;
