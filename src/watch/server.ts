@@ -83,9 +83,14 @@ export class WatchServer {
     return `http://${inUrl(this.#options.host)}:${port}/`;
   }
 
-  /** Streams that somebody listens to. */
+  /** Who listens to a stream at the moment. */
   get clients(): number {
     return this.#clients;
+  }
+
+  /** Campaigns, and lists of them, that somebody listens to. */
+  get channels(): number {
+    return this.#channels.size;
   }
 
   /** Rejects with what kept it from listening. */

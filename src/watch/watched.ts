@@ -93,8 +93,10 @@ export class Watched implements Source {
 
   since(mark: string | undefined): Told | undefined {
     const known = mark === undefined ? undefined : parseMark(mark);
-    const from = known?.run === this.#run && known.revision <= this.#revision ? known : undefined;
     const here = { run: this.#run, revision: this.#revision, row: this.#row, event: this.#event };
+    const isBehind = (at: Mark) =>
+      at.run === here.run && at.revision <= here.revision && at.row <= here.row && at.event <= here.event;
+    const from = known && isBehind(known) ? known : undefined;
     const next = printMark(here);
     if (from && next === printMark(from)) return undefined;
     try {
