@@ -13,8 +13,8 @@ import { parseProgram } from '../src/text/parse.js';
 
 export const engine: Engine = loadEngine();
 
-export const LEAK = 'mmap A p0; write A p0; fork A->B; h=gup B p0 R GET; munmap B p0; write A p0; hread h';
-export const EVENT = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; gup A p0 R GET';
+export const LEAK = 'mmap A p0 anon; write A p0; fork A->B; h=gup B p0 R GET; munmap B p0; write A p0; hread h';
+export const EVENT = 'mmap A p0 anon; write A p0; uffd_reg A p0 WP; wp A p0; gup A p0 R GET';
 export const STALE = 'mmap A p0 anon; write A p0; clear_refs A';
 
 /** Makes DIR/NAME.db, whose driver is whoever has the store open. */
