@@ -115,15 +115,13 @@ export function verifyCommand(): Command {
       store.close();
     }
     reading(options.dir, name, (reader) => {
-      const rows = reader
-        .findings()
-        .map(({ id, slug, json, verified }) => ({
-          id,
-          slug,
-          kernel: json.kernel,
-          verified,
-          minimized: json.minimized,
-        }));
+      const rows = reader.findings().map(({ id, slug, json, verified }) => ({
+        id,
+        slug,
+        kernel: json.kernel,
+        verified,
+        minimized: json.minimized,
+      }));
       if (options.json) printJson(rows);
       for (const { id, slug, kernel, verified } of options.json ? [] : rows)
         print(`${id}  ${verified.padEnd(12)}  ${slug} on ${kernel}`);
