@@ -1,16 +1,15 @@
 // The state of a running campaign: hands out shards in order, merges their results in the same order.
 import { createHash } from 'node:crypto';
 import type { Catalogue, KnobVector } from '../engine/catalogue.js';
-import type { Failure, Knowledge } from '../engine/fuzzer.js';
+import type { Knowledge } from '../engine/fuzzer.js';
 import { CANARY_PROGRAMS, type Canaries } from './canary.js';
 import { NotDeterministicError } from './errors.js';
-import { Kinds } from './kinds.js';
-import { Learned } from './knowledge.js';
+import { Merged } from './merged.js';
 import type { Internals } from './options.js';
-import { knownEpoch, planShards, type Shard } from './plan.js';
+import { planShards, type Shard } from './plan.js';
 import type { Pool } from './pool.js';
 import { type ShardResult, Shared, type Stopped, type Trapped } from './task.js';
-import type { CampaignOptions, CampaignResult, CoverageReport, Progress, Quarantined, RawFinding } from './types.js';
+import type { CampaignOptions, CampaignResult, Progress, Quarantined, RawFinding } from './types.js';
 
 /** After the deadline, shards that have begun may end within so many ms. */
 const GRACE_MS = 400;
@@ -31,19 +30,13 @@ export class Campaign {
   readonly #parts: Parts;
   readonly #shards = new Shared();
   readonly #canaries = new Shared();
-  readonly #learned: Learned;
+  readonly #merged: Merged;
   readonly #start = performance.now();
   readonly #hash = createHash('sha256');
   readonly #quarantined: Quarantined[] = [];
-  readonly #raw: RawFinding[] = [];
-  readonly #kinds = new Kinds();
   /** Results that wait for their turn, by shard. */
   readonly #arrived = new Map<number, { readonly shard: Shard; readonly outcome: Outcome }>();
-  /** By epoch: what was known after it; -2 and -1 stand for nothing known. */
-  readonly #snapshots = new Map<number, Knowledge>();
   #next = 0;
-  #epoch = 0;
-  #work = { programs: 0, ops: 0, faults: 0 };
   #reported: Promise<void> = Promise.resolve();
   #closed: (() => void) | undefined;
   /** No new shard starts. */
@@ -55,8 +48,7 @@ export class Campaign {
     this.#options = options;
     this.#internals = internals;
     this.#parts = parts;
-    this.#learned = new Learned(parts.catalogue.at('COVERAGE_SIZE'), parts.catalogue.at('STATES_SIZE'));
-    this.#snapshots.set(-2, this.#learned.snapshot()).set(-1, this.#learned.snapshot());
+    this.#merged = new Merged(parts.catalogue);
   }
 
   async run(): Promise<void> {
@@ -96,9 +88,9 @@ export class Campaign {
     return {
       ...work,
       seconds,
-      epoch: this.#epoch,
-      coverage: this.#coverage(),
-      raw: this.#raw.length,
+      epoch: this.#merged.epoch,
+      coverage: this.#merged.coverage(),
+      raw: this.#merged.raw.length,
       fraction: Math.min(1, Math.max(...spent)),
     };
   }
@@ -106,11 +98,11 @@ export class Campaign {
   result(): CampaignResult {
     const canary = this.#parts.canaries.report;
     return {
-      ...this.#work,
+      ...this.#merged.work,
       seconds: this.#seconds(),
       workers: this.#options.workers,
-      coverage: this.#coverage(),
-      raw: this.#raw,
+      coverage: this.#merged.coverage(),
+      raw: this.#merged.raw,
       canary,
       digest: this.#hash.copy().digest('hex').slice(0, 16),
       valid: canary.found,
@@ -141,13 +133,9 @@ export class Campaign {
 
   /** What a shard of `epoch` starts from, as soon as it is merged; undefined if nothing shall start any more. */
   async #knowledge(epoch: number): Promise<Knowledge | undefined> {
-    const known = knownEpoch(epoch);
     while (!this.#ending) {
-      const found = this.#snapshots.get(known);
-      if (found) {
-        this.#snapshots.delete(known - 1);
-        return found;
-      }
+      const found = this.#merged.knowledge(epoch);
+      if (found) return found;
       await new Promise<void>((resolve) => {
         this.#closed = resolve;
       });
@@ -229,9 +217,7 @@ export class Campaign {
       this.#arrived.delete(this.#next++);
       this.#merge(arrived.shard, arrived.outcome);
       if (!arrived.shard.closesEpoch) continue;
-      this.#epoch = arrived.shard.epoch + 1;
-      this.#snapshots.set(arrived.shard.epoch, this.#learned.snapshot());
-      if (this.#raw.length > 0 && !this.#options.keepGoing) {
+      if (this.#merged.raw.length > 0 && !this.#options.keepGoing) {
         this.#end(true);
         this.#next = Number.POSITIVE_INFINITY;
       }
@@ -242,25 +228,18 @@ export class Campaign {
   #merge(shard: Shard, outcome: ShardResult | Trapped): void {
     if (outcome.kind === 'trapped') {
       this.#quarantined.push({ shard: shard.index, message: outcome.message });
+      this.#merged.merge(shard, undefined);
       return;
     }
     this.#hash.update(`${shard.index} ${outcome.digest} ${outcome.work.programs}\n`);
-    for (const failure of outcome.failures) this.#find(shard, failure);
-    const { programs, ops, faults } = this.#work;
-    const { work } = outcome;
-    this.#work = { programs: programs + work.programs, ops: ops + work.ops, faults: faults + work.faults };
-    this.#learned.merge(outcome);
+    for (const failure of outcome.failures) {
+      const finding = this.#merged.find(shard, failure);
+      if (finding) this.#tell(finding);
+    }
+    this.#merged.merge(shard, outcome);
   }
 
-  #find({ index: shard }: Shard, failure: Failure): void {
-    if (!this.#kinds.adds(failure)) return;
-    const { index, words, reduced, mask, violation } = failure;
-    const firstAt = {
-      programs: this.#work.programs + failure.programs,
-      faults: this.#work.faults + failure.faults,
-    };
-    const finding: RawFinding = { words, reduced, mask, violation, shard, index, firstAt };
-    this.#raw.push(finding);
+  #tell(finding: RawFinding): void {
     const { onRawFinding } = this.#options;
     if (!onRawFinding) return;
     this.#reported = this.#reported
@@ -268,15 +247,6 @@ export class Campaign {
         if (this.#error === undefined) await onRawFinding(finding);
       })
       .catch((error: unknown) => this.#fail(error));
-  }
-
-  #coverage(): CoverageReport {
-    const { points } = this.#parts.catalogue;
-    return {
-      points: points.filter(({ id }) => this.#learned.reached(id)).length,
-      pointsTotal: points.length,
-      states: this.#learned.states(),
-    };
   }
 
   #seconds(): number {

@@ -11,7 +11,10 @@ export type Fails = (words: Uint32Array) => boolean;
 
 const FLAG_BITS = 9;
 
-/** Programs as fast-check shrinks them: fewer ops, lower arguments, fewer flags; an op never turns into another. Made when asked for: the page diagnoses without minimizing, and so without fast-check. */
+/**
+ * Programs as fast-check shrinks them: fewer ops, lower arguments, fewer flags; an op never turns into another. Made when
+ * asked for, as the page diagnoses without minimizing, and so without fast-check.
+ */
 const programs = () =>
   fc.array(
     fc.record({
