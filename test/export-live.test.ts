@@ -5,6 +5,7 @@ import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { matchKernel } from '../src/conform/match.js';
+import { cSources } from '../src/conform/reproducer-sources.js';
 import { loadEngine } from '../src/engine/engine.js';
 import { cTest } from '../src/export/c.js';
 import { exported } from '../src/export/exported.js';
@@ -32,7 +33,10 @@ function compiled(name: string, source: string): string {
 }
 function test(name: string, text: string, kernel = 'v6.18'): string {
   const words = parseProgram(text, ops);
-  return compiled(name, cTest(engine, exported(engine, { kernel, with: [], without: [] }, words), `${name}.c`).source);
+  return compiled(
+    name,
+    cTest(engine, exported(engine, { kernel, with: [], without: [] }, words), cSources(), `${name}.c`).source,
+  );
 }
 
 interface Said {
@@ -70,7 +74,7 @@ function hasFlaw(program: string): boolean {
 describe('exported C', () => {
   const swaps = (trigger: string) => /pageout|swapoff/.test(trigger);
   for (const { id, trigger, spec } of CORPUS) {
-    const source = () => cTest(engine, exported(engine, spec, parseProgram(trigger, ops)), `${id}.c`);
+    const source = () => cTest(engine, exported(engine, spec, parseProgram(trigger, ops)), cSources(), `${id}.c`);
 
     it(`${id} compiles without a warning`, { skip: noCompiler }, () => {
       const file = join(folder, `${id}-only.c`);
@@ -107,7 +111,7 @@ describe('exported C', () => {
 
   it('exits with 1 where what it expects is wrong', needs(), () => {
     const words = parseProgram('mmap A p0; write A p0; fork A->B; write A p0; read B p0', ops);
-    const { source } = cTest(engine, exported(engine, { kernel: 'v6.18', with: [], without: [] }, words));
+    const { source } = cTest(engine, exported(engine, { kernel: 'v6.18', with: [], without: [] }, words), cSources());
     const wrong = source.replace('value == 2, "op 5 shows', 'value == 4, "op 5 shows');
     assert.notEqual(wrong, source);
     const { status, stdout } = run(compiled('wrong', wrong));

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { judge } from '../src/conform/facts.js';
 import { ModelBackend } from '../src/conform/model.js';
 import { Inexpressible } from '../src/conform/reproducer.js';
+import { cSources } from '../src/conform/reproducer-sources.js';
 import { CellReader } from '../src/engine/cells.js';
 import { loadEngine } from '../src/engine/engine.js';
 import { decodeObservation } from '../src/engine/observation.js';
@@ -119,7 +120,7 @@ describe('export as C', () => {
 
   it('says in a test of its own what cannot be performed', () => {
     for (const entry of CORPUS) {
-      const { source, skips } = cTest(engine, ofEntry(entry));
+      const { source, skips } = cTest(engine, ofEntry(entry), cSources());
       const reason = INEXPRESSIBLE[entry.id];
       if (reason === undefined) assert.equal(skips, undefined, entry.id);
       else {
@@ -130,7 +131,12 @@ describe('export as C', () => {
   });
 
   it('is one file with a block for each step', () => {
-    const { source } = cTest(engine, of('mmap A p0; write A p0; fork A->B; write A p0; read B p0'), 'mine.c');
+    const { source } = cTest(
+      engine,
+      of('mmap A p0; write A p0; fork A->B; write A p0; read B p0'),
+      cSources(),
+      'mine.c',
+    );
     assert.doesNotMatch(source, /#include "|USES_|userfaultfd/);
     assert.match(source, /-o mine mine\.c -pthread/);
     const steps = [...source.matchAll(/^ {2}\/\* (\d+)\. /gm)].map(([, number]) => Number(number));
@@ -151,7 +157,7 @@ describe('export as C', () => {
 describe('export as a mail', () => {
   it('fits 75 columns and has a subject', () => {
     for (const entry of CORPUS.filter(({ warning }) => !warning)) {
-      const lines = mail(engine, ofEntry(entry)).split('\n');
+      const lines = mail(engine, ofEntry(entry), cSources()).split('\n');
       assert.match(lines[0]!, /^Subject: \[BUG\] mm: [a-z-]+ on /);
       assert.equal(lines[1], '');
       for (const line of lines) assert.ok(line.length <= MAIL_COLUMNS && !/\s$/.test(line), `${entry.id}: ${line}`);

@@ -1,30 +1,22 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { fileURLToPath } from 'node:url';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { loadEngine } from '../src/engine/engine.js';
 import { Stepper } from '../src/engine/stepper.js';
 import { startSession } from '../src/page/session.js';
 import { toFragment } from '../src/page/state.js';
 import { gallery, pageHtml } from '../src/page-build/html.js';
 import { printProgram } from '../src/text/print.js';
+import { launch, openFile, skip } from './chromium.js';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'chrome'];
 const BIN = fileURLToPath(new URL('../../bin/breakcow.js', import.meta.url));
 const WRONG_SIDE = 'mmap A p0; write A p0; fork A->B; h=gup B p0 R GET; munmap B p0; write A p0; hread h';
 const kernel = (name: string) => ({ kernel: name, with: [], without: [] });
-
-function installed(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
-}
-
-const executable = process.env.CHROMIUM ?? installed();
-const skip = executable || process.env.CI ? false : 'the page is tried in Chromium: apt install chromium';
 
 describe('the page in Chromium', { skip }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'breakcow-browser-'));
@@ -32,35 +24,17 @@ describe('the page in Chromium', { skip }, () => {
   const engine = loadEngine();
   let browser: Browser;
   before(async () => {
-    assert.ok(executable, 'no Chromium on this machine: apt install chromium, or name one in CHROMIUM');
     const findings = [{ name: 'wrong side', program: WRONG_SIDE, spec: kernel('v5.7'), note: '' }];
     writeFileSync(file, pageHtml({ title: 'on trial', findings, gallery: gallery() }));
-    // Chromium's own sandbox does not work for root, which containers are.
-    browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] });
+    browser = await launch();
   });
   after(async () => {
     await browser?.close();
     rmSync(directory, { recursive: true });
   });
 
-  /** Opens the page from disk with the network off; whatever it complains of, or asks the network for, fails the test. */
-  async function open(options: BrowserContextOptions, look: (page: Page) => Promise<void>, fragment = '') {
-    const context = await browser.newContext({ offline: true, ...options });
-    context.setDefaultTimeout(5000);
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('dialog', (dialog) => {
-      complaints.push(`dialog ${dialog.message()}`);
-      return dialog.dismiss();
-    });
-    page.on('request', (request) => /^(?:file|data):/.test(request.url()) || complaints.push(request.url()));
-    await page.goto(`${pathToFileURL(file).href}${fragment}`);
-    await look(page);
-    await context.close();
-    assert.deepEqual(complaints, []);
-  }
+  const open = (options: BrowserContextOptions, look: (page: Page) => Promise<void>, fragment = '') =>
+    openFile(browser, file, options, look, fragment);
   const verdict = (page: Page) => page.locator('.promise').getAttribute('data-verdict');
   const step = async (page: Page) => (await page.locator('output').textContent())?.trim();
 

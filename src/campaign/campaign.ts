@@ -175,7 +175,7 @@ export class Campaign {
 
   /** Coverage and work of each kernel, in the order of the options. */
   lanes(): readonly { readonly work: Work; readonly coverage: CoverageReport }[] {
-    return this.#lanes.map(({ work, coverage }) => ({ work, coverage }));
+    return this.#lanes.map((lane) => ({ work: lane.work, coverage: lane.coverage() }));
   }
 
   /** `raw`: of this run alone. */

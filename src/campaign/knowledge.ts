@@ -5,6 +5,9 @@ const CORPUS_MAX = 512;
 /** As many as the module's table takes: later failures are still told apart by `Kinds`. */
 const KEYS_MAX = 8192;
 
+/** Handler points, 1 byte each, and abstract states, 1 bit each. */
+export type Reached = Pick<Knowledge, 'coverage' | 'states'>;
+
 interface Kept {
   readonly words: Uint32Array;
   /** Reached a handler point first: kept for good. */
@@ -84,18 +87,19 @@ export class Learned {
     this.#corpus.push(program);
   }
 
-  /** Handler points reached, by id. */
-  reached(point: number): boolean {
-    return this.#coverage[point] !== 0;
+  /** Handler points reached, by id; `open`: by a shard not merged yet. */
+  reached(point: number, open?: Reached): boolean {
+    return ((this.#coverage[point] ?? 0) | (open?.coverage[point] ?? 0)) !== 0;
   }
 
   points(): number {
     return this.#coverage.reduce((count, byte) => count + (byte === 0 ? 0 : 1), 0);
   }
 
-  states(): number {
+  states(open?: Reached): number {
     let count = 0;
-    for (const byte of this.#states) for (let bits = byte; bits !== 0; bits &= bits - 1) count++;
+    for (const [i, byte] of this.#states.entries())
+      for (let bits = byte | (open?.states[i] ?? 0); bits !== 0; bits &= bits - 1) count++;
     return count;
   }
 
@@ -136,13 +140,16 @@ export function ownKnowledge({ coverage, states, lengths, words, keys }: Knowled
   };
 }
 
+/** A page opened from disk has no memory that threads share, and no thread that it would share it with. */
+const Room = typeof SharedArrayBuffer === 'undefined' ? ArrayBuffer : SharedArrayBuffer;
+
 function sharedBytes(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  const copy = new Uint8Array(new Room(bytes.length));
   copy.set(bytes);
   return copy;
 }
 function sharedWords(words: ArrayLike<number>): Uint32Array {
-  const copy = new Uint32Array(new SharedArrayBuffer(4 * words.length));
+  const copy = new Uint32Array(new Room(4 * words.length));
   copy.set(words);
   return copy;
 }

@@ -15,9 +15,10 @@ import { StoreFullError } from '../store/database.js';
 import { CampaignReader } from '../store/read.js';
 import type { CampaignStore } from '../store/store.js';
 import { parseSpec } from '../text/id.js';
+import { parseSeed } from '../text/seed.js';
 import { campaignJson } from './campaign-data.js';
 import { statusText } from './campaign-text.js';
-import { parseCount, parseDuration, parseSeed, parseWorkers, withJson } from './options.js';
+import { parseCount, parseDuration, parseWorkers, withJson } from './options.js';
 import { complain, counted, EXIT, print, printJson } from './output.js';
 import { type ProgressView, progressView } from './progress.js';
 

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command } from 'commander';
+import { cSources } from '../conform/reproducer-sources.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { cTest } from '../export/c.js';
@@ -63,9 +64,9 @@ function run(engine: Engine, program: Exported, options: Options): void {
   if (new Set(named).size < named.length) throw new UsageError('two texts cannot go to one file');
   if (options.json && files.includes('-')) throw new UsageError('--json and a text cannot both go to standard output');
   // The mail first: it is the only one that may be refused.
-  if (options.mail !== undefined) save(options.mail, mail(engine, program));
+  if (options.mail !== undefined) save(options.mail, mail(engine, program, cSources()));
   if (options.c !== undefined) {
-    const { source, skips } = cTest(engine, program, options.c === '-' ? 'test.c' : basename(options.c));
+    const { source, skips } = cTest(engine, program, cSources(), options.c === '-' ? 'test.c' : basename(options.c));
     save(options.c, source);
     if (skips !== undefined) complain(`breakcow: the C test can only say that it is skipped: ${skips}`);
   }
@@ -93,7 +94,7 @@ function save(file: string, text: string): void {
 function tell(engine: Engine, program: Exported, json: boolean): void {
   const { ops } = engine.catalogue;
   const { words, spec, diagnosis } = program;
-  const { skips } = cTest(engine, program);
+  const { skips } = cTest(engine, program, cSources());
   const { expressed, total } = syzText(engine, program);
   const broken = diagnosis && engine.catalogue.invariant(diagnosis.violation.invariant).slug;
   if (json) {

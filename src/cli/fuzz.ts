@@ -1,4 +1,5 @@
 // breakcow fuzz: a campaign, and its findings as reports.
+
 import { Command, Option } from 'commander';
 import { runCampaign } from '../campaign/index.js';
 import type { CampaignResult, RawFinding, Strategy } from '../campaign/types.js';
@@ -15,13 +16,13 @@ import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
 import { shortestWords } from '../report/shortest.js';
 import { reportText } from '../report/text.js';
 import { printSpec } from '../text/id.js';
+import { parseSeed } from '../text/seed.js';
 import { fuzzOracle } from './fuzz-oracle.js';
 import {
   type KernelOptions,
   kernelSpec,
   parseCount,
   parseDuration,
-  parseSeed,
   parseWorkers,
   withJson,
   withKernel,

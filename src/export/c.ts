@@ -1,6 +1,7 @@
 // A program as a test in C: plain processes perform it, and KTAP says at every step whether the kernel keeps its promise.
 import type { PageLayout } from '../conform/observed.js';
 import { blockComment, Inexpressible, reproducer } from '../conform/reproducer.js';
+import type { CSources } from '../conform/reproducer-sources.js';
 import type { KnobVector } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
 import { decodeOp } from '../engine/opword.js';
@@ -22,9 +23,9 @@ export interface CTest {
  * One file, libc and kernel headers only, clean under -std=gnu11 -Wall -Wextra -Werror. It exits with 0 if the kernel
  * keeps its promises, with 1 if it breaks one, with 4 where it cannot be tried. `name`: of the file, for the comment.
  */
-export function cTest(engine: Engine, program: Exported, name = 'test.c'): CTest {
+export function cTest(engine: Engine, program: Exported, sources: CSources, name = 'test.c'): CTest {
   try {
-    return { source: test(engine, program, name) };
+    return { source: test(engine, program, sources, name) };
   } catch (error) {
     if (!(error instanceof Inexpressible)) throw error;
     return { source: skipping(engine, program, error.message), skips: error.message };
@@ -47,7 +48,7 @@ export function plan(engine: Engine, program: Exported): Plan {
   return { ...promised, words, notes, own: own.length, layout: huge ? 'pmd' : 'pte' };
 }
 
-function test(engine: Engine, program: Exported, name: string): string {
+function test(engine: Engine, program: Exported, sources: CSources, name: string): string {
   const { words, facts, settled, may, notes, own, layout } = plan(engine, program);
   const about = [
     ...head(engine, program),
@@ -65,7 +66,7 @@ function test(engine: Engine, program: Exported, name: string): string {
     'Run it as root. Exit code: 0 promises kept, 1 one is broken, 4 it cannot be tried here (the reason is printed).',
   ];
   const ktap = { settled, may, notes: calls({ words, notes }, engine), own };
-  return reproducer({ words, layout, facts, about, ktap }, engine.catalogue.ops);
+  return reproducer({ words, layout, facts, about, ktap }, engine.catalogue.ops, sources);
 }
 
 function keeper(engine: Engine, program: Exported, words: Uint32Array): KnobVector {

@@ -1,4 +1,5 @@
 // A counterexample as a mail to linux-mm: plain text, 75 columns.
+import type { CSources } from '../conform/reproducer-sources.js';
 import type { Engine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { inColumns, wrap } from '../report/layout.js';
@@ -15,11 +16,11 @@ const TEST_IN_C = [
 ].join(' ');
 
 /** Subject, an empty line, text. Throws UsageError if no promise is broken. */
-export function mail(engine: Engine, program: Exported): string {
+export function mail(engine: Engine, program: Exported, sources: CSources): string {
   const { diagnosis, spec } = program;
   if (!diagnosis) throw new UsageError(`${printSpec(spec)} keeps every promise of this program: no news for a mail`);
   const { slug, statement } = engine.catalogue.invariant(diagnosis.violation.invariant);
-  const { skips } = cTest(engine, program);
+  const { skips } = cTest(engine, program, sources);
   const test = skips === undefined ? TEST_IN_C : `No C program can try this on a running kernel: ${skips}.`;
   return inColumns(MAIL_COLUMNS, () =>
     [

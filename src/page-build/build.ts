@@ -1,7 +1,7 @@
-// npm run build:page: the browser code and its style, each as one file, and the playground that holds them.
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+// npm run build:page: the browser code, its worker and its style, each as one file, and the playground that holds them.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { playgroundHtml } from './html.js';
 
 /** dist/src/page-build/ to the root of the package. */
@@ -17,22 +17,30 @@ const noNode: Plugin = {
   },
 };
 
-const { metafile } = await build({
-  entryPoints: [root('src/page/main.tsx')],
-  outfile: root('build/page.js'),
-  bundle: true,
-  format: 'esm',
-  target: 'es2022',
-  minify: true,
-  metafile: true,
-  jsx: 'automatic',
-  jsxImportSource: 'preact',
-  plugins: [noNode],
-  logLevel: 'warning',
-});
-const [output] = Object.values(metafile.outputs);
-const left = output!.imports.filter(({ external }) => external).map(({ path }) => path);
-if (left.length > 0) throw new Error(`the page's code needs ${left.join(', ')}: no browser has that`);
-copyFileSync(root('src/page/style.css'), root('build/page.css'));
+async function bundle(
+  entry: string,
+  outfile: string,
+  options: Pick<BuildOptions, 'format' | 'jsx' | 'jsxImportSource'>,
+): Promise<void> {
+  const { metafile } = await build({
+    entryPoints: [root(entry)],
+    outfile: root(outfile),
+    bundle: true,
+    target: 'es2022',
+    minify: true,
+    metafile: true,
+    plugins: [noNode],
+    logLevel: 'warning',
+    ...options,
+  });
+  const [output] = Object.values(metafile.outputs);
+  const left = output!.imports.filter(({ external }) => external).map(({ path }) => path);
+  if (left.length > 0) throw new Error(`${entry} needs ${left.join(', ')}: no browser has that`);
+}
+
+await bundle('src/page/main.tsx', 'build/page.js', { format: 'esm', jsx: 'automatic', jsxImportSource: 'preact' });
+await bundle('src/page/hunt-worker.ts', 'build/page-worker.js', { format: 'iife' });
+const styles = ['src/page/style.css', 'src/page/fuzz-here.css'].map((path) => readFileSync(root(path), 'utf8'));
+writeFileSync(root('build/page.css'), styles.join(''));
 mkdirSync(root('dist/playground'), { recursive: true });
 writeFileSync(root('dist/playground/index.html'), playgroundHtml());

@@ -5,7 +5,9 @@ import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
 import type { Boot } from './boot.js';
 import { Copy } from './copy.js';
+import { CopyC } from './copy-c.js';
 import { Editor } from './editor.js';
+import { FuzzHere } from './fuzz-here.js';
 import { machineAt } from './machine.js';
 import { Machine } from './machine-view.js';
 import { Player } from './player.js';
@@ -52,6 +54,11 @@ function useShown(boot: Boot): [Shown, (shown: Shown) => void] {
   return [shown, show];
 }
 
+/** Shows something else than the person was at: the back button returns to that. */
+function visit(program: string, spec: KernelSpec): void {
+  location.hash = toFragment({ program, spec });
+}
+
 /** The slow part comes when the first picture stands. */
 function useAnalysis(engine: Engine, session: Session | undefined): Analysis | undefined {
   const [known, setKnown] = useState<{ session: Session; analysis: Analysis }>();
@@ -82,6 +89,7 @@ export function App({ engine, boot }: Props) {
         <div class="copies">
           <Copy label="Copy link" text={() => location.href} />
           {session && <Copy label="Copy mail text" text={() => mailText(engine, session)} />}
+          {session && <CopyC key={key} engine={engine} session={session} />}
           {session && <Copy label="Copy JSON" text={() => jsonText(engine, session)} />}
         </div>
       </header>
@@ -94,6 +102,7 @@ export function App({ engine, boot }: Props) {
           error={'error' in tried ? tried.error : undefined}
           onChange={(text, spec) => show({ program: text, spec })}
         />
+        <FuzzHere catalogue={engine.catalogue} program={program} spec={shown.spec} onShow={visit} />
         {session && view && (
           <>
             <Verdict session={session} onStep={onStep} />
