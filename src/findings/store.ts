@@ -13,7 +13,7 @@ export interface StoredFinding {
 }
 
 /** Another process may look at any time: write beside it, then rename. */
-function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, text: string): void {
   const draft = `${path}.${process.pid}.new`;
   writeFileSync(draft, text);
   renameSync(draft, path);

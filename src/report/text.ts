@@ -166,15 +166,25 @@ function kernelsText(engine: Engine, spec: KernelSpec, words: Uint32Array, invar
   ];
 }
 
+/** The words of a shell command, the program yet to come. */
+function replayWords({ kernel, with: plus, without: minus }: KernelSpec): string[] {
+  return [
+    `npx breakcow replay --kernel ${kernel}`,
+    ...plus.map((name) => `--with ${name}`),
+    ...minus.map((name) => `--without ${name}`),
+  ];
+}
+
+/** How to replay the program, as one line for a shell. */
+export function replayCommand(spec: KernelSpec, program: string): string {
+  return `${replayWords(spec).join(' ')} '${program}'`;
+}
+
 function replayText({ spec }: Diagnosis, items: readonly { text: string }[]): string[] {
   const program = items.map(({ text }) => text);
-  const words = [
-    `npx breakcow replay --kernel ${spec.kernel}`,
-    ...spec.with.map((name) => `--with ${name}`),
-    ...spec.without.map((name) => `--without ${name}`),
-  ];
-  const line = `  ${words.join(' ')} '${program.join('; ')}'`;
+  const line = `  ${replayCommand(spec, program.join('; '))}`;
   if (line.length <= columns()) return ['Replay with:', line];
+  const words = replayWords(spec);
   const command = words.join(' ').length + 4 <= columns() ? [words.join(' ')] : words;
   const head = command.map((word, i) => `${i === 0 ? '  ' : '    '}${word} ${i === command.length - 1 ? "'" : '\\'}`);
   const quoted = program.map((item, i) => (i === program.length - 1 ? `${item}'` : item));
