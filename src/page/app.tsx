@@ -7,9 +7,11 @@ import type { Boot } from './boot.js';
 import { Copy } from './copy.js';
 import { CopyC } from './copy-c.js';
 import { Editor } from './editor.js';
+import { Findings } from './findings-view.js';
 import { FuzzHere } from './fuzz-here.js';
 import { machineAt } from './machine.js';
 import { Machine } from './machine-view.js';
+import { outlookFor } from './outlook.js';
 import { Player } from './player.js';
 import { type Analysis, analyse, jsonText, mailText, type Session, startSession } from './session.js';
 import { fromFragment, type Shown, toFragment } from './state.js';
@@ -94,6 +96,8 @@ export function App({ engine, boot }: Props) {
         </div>
       </header>
       <main>
+        <Findings findings={boot.findings} shown={shown} onChoose={show} />
+        {session && <Verdict session={session} onStep={onStep} />}
         <Editor
           boot={boot}
           catalogue={engine.catalogue}
@@ -104,23 +108,20 @@ export function App({ engine, boot }: Props) {
         />
         <FuzzHere catalogue={engine.catalogue} program={program} spec={shown.spec} onShow={visit} />
         {session && view && (
-          <>
-            <Verdict session={session} onStep={onStep} />
-            <div class="columns">
-              <section class="panel program" aria-label="Timeline">
-                <Player step={step} steps={steps} onStep={onStep} />
-                <Timeline session={session} step={step} onStep={onStep} />
-              </section>
-              <section class="panel state" aria-label="The machine at this step">
-                <Machine view={view} />
-              </section>
-              <div class="why">
-                <Trace session={session} analysis={analysis} catalogue={engine.catalogue} step={step} onStep={onStep} />
-                <Cures session={session} analysis={analysis} onSpec={onSpec} />
-              </div>
-              <Kernels session={session} analysis={analysis} onSpec={onSpec} />
+          <div class="columns">
+            <section class="panel program" aria-label="Timeline">
+              <Player step={step} steps={steps} onStep={onStep} />
+              <Timeline session={session} outlook={outlookFor(boot, session)} step={step} onStep={onStep} />
+            </section>
+            <section class="panel state" aria-label="The machine at this step">
+              <Machine view={view} />
+            </section>
+            <div class="why">
+              <Trace session={session} analysis={analysis} catalogue={engine.catalogue} step={step} onStep={onStep} />
+              <Cures session={session} analysis={analysis} onSpec={onSpec} />
             </div>
-          </>
+            <Kernels session={session} analysis={analysis} onSpec={onSpec} />
+          </div>
         )}
       </main>
     </>

@@ -42,7 +42,7 @@ export function Editor({ boot, catalogue, program, spec, error, onChange }: Prop
         <span>Program</span>
         <textarea
           id="program"
-          rows={3}
+          rows={2}
           spellcheck={false}
           autocapitalize="off"
           value={program}
