@@ -37,7 +37,7 @@ describe('fuzz here and Copy C in Chromium', { skip }, () => {
   const phase = (page: Page, name: string) => page.locator(`.hunt[data-phase="${name}"]`).waitFor({ timeout });
   const stand = async (page: Page) => (await page.locator('.hunt .stand').textContent())!;
   const programs = async (page: Page) =>
-    Number((await page.locator('.counts dd').first().textContent())!.replaceAll(',', ''));
+    Number((await page.locator('.tally dd').first().textContent())!.replaceAll(',', ''));
 
   it('finds a broken promise on v5.7, the one that Node finds, and shows it; Back undoes that', async () => {
     const hunt = new Hunt(loadEngine(), loadEngine(), kernel('v5.7'), 2n);
@@ -96,10 +96,10 @@ describe('fuzz here and Copy C in Chromium', { skip }, () => {
       async (page) => {
         await press(page, 'Fuzz here');
         await phase(page, 'running');
-        await page.waitForFunction(() => /\d,\d/.test(document.querySelector('.counts dd')?.textContent ?? ''));
+        await page.waitForFunction(() => /\d,\d/.test(document.querySelector('.tally dd')?.textContent ?? ''));
         assert.equal(await page.locator('.hunt').getAttribute('data-phase'), 'running');
         // Nobody who listens hears the counts.
-        assert.equal(await page.locator('.counts [aria-live], .counts [role="status"]').count(), 0);
+        assert.equal(await page.locator('.tally [aria-live], .tally [role="status"]').count(), 0);
         await press(page, 'Stop');
         await phase(page, 'resting');
         const tried = await programs(page);
@@ -112,7 +112,7 @@ describe('fuzz here and Copy C in Chromium', { skip }, () => {
         assert.equal(await page.getByRole('textbox', { name: 'Program' }).inputValue(), KEPT);
         await press(page, 'Keep looking');
         await page.waitForFunction(
-          (least) => Number(document.querySelector('.counts dd')?.textContent?.replaceAll(',', '')) > least,
+          (least) => Number(document.querySelector('.tally dd')?.textContent?.replaceAll(',', '')) > least,
           tried,
         );
         // Another kernel is another search: this one ends.

@@ -130,7 +130,7 @@ function Counts({ progress }: { progress: HuntProgress }) {
     [number(coverage.states), 'states seen'],
   ];
   return (
-    <dl class="counts" style={{ '--share': `${Math.round(100 * share)}%` }}>
+    <dl class="tally" style={{ '--share': `${Math.round(100 * share)}%` }}>
       {shown.map(([value, name]) => (
         <div key={name}>
           <dt>{name}</dt>
