@@ -65,7 +65,10 @@ export function buildExecutor(directory = join(cacheDirectory(), 'executor'), so
   return binary;
 }
 
-/** One C file as a static program; warnings of a compiler that we do not know do not matter. Throws MissingError without a compiler, Error if it does not compile. */
+/**
+ * One C file as a static program; what a compiler that we do not know warns of does not matter.
+ * Throws MissingError without a compiler, Error if it does not compile.
+ */
 export function buildProgram(file: string, binary: string): void {
   const { name } = compiler('the test');
   compile(name, [...FLAGS.filter((flag) => flag !== '-Werror'), '-pthread', '-o', binary, file], file, binary);
