@@ -19,7 +19,6 @@ import { exported } from '../src/export/exported.js';
 import { MAIL_COLUMNS, mail } from '../src/export/mail.js';
 import { predict, visible } from '../src/export/predict.js';
 import { Reference } from '../src/export/reference.js';
-import { syzText } from '../src/export/syz.js';
 import { translate } from '../src/export/translate.js';
 import { CORPUS, type CorpusEntry, fixedSpec } from '../src/score/corpus.js';
 import { parseProgram } from '../src/text/parse.js';
@@ -179,27 +178,26 @@ describe('export as a mail', () => {
   });
 });
 
-describe('export for syzkaller', () => {
-  it('has every call that there is, and says what is left out', () => {
-    const { text, expressed, total } = syzText(
-      engine,
-      of(
-        'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; write A p0; fork A->B; write B p0; h=gup A p0 R GET; hread h; swapoff',
-      ),
+describe('a mail about a test that was run', () => {
+  const event = of('mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; gup A p0 R GET', kernel('v5.8'));
+  const release = '5.8.0-test';
+
+  it('says what came of it, in the subject too if it is broken', () => {
+    const ktap = 'KTAP version 1\n1..2\nok 1 op 2 ends with ok\nnot ok 2 op 5 raises no event\n';
+    const broken = mail(engine, event, { release, verdict: 'broken', ktap });
+    assert.match(broken, /^Subject: \[BUG\] mm: wp-event-on-read on 5\.8\.0-test/);
+    assert.match(broken, /on 5\.8\.0-test, and it is\s+broken there as well:\n\n {2}not ok 2 op 5 raises no event\n\n/);
+    assert.match(
+      mail(engine, event, { release, verdict: 'kept', ktap: '' }),
+      /v5\.8 \(model\)[\s\S]*which\s+keeps\s+the\s+promise\./,
     );
-    assert.deepEqual([expressed, total], [8, 10]);
-    assert.match(text, /^# 7\. write B p0: left out: the child/m);
-    assert.match(text, /^# 10\. swapoff: left out: /m);
-    assert.match(text, /^write\(0xffffffffffffffff, .*0500000000000000", 0x8\) \(async\)$/m);
-    for (const line of text.split('\n').filter((one) => one !== '' && !one.startsWith('#')))
-      assert.match(line, /^(?:r\d+ = )?[a-z_][a-z0-9_]*(?:\$[A-Z_]+)?\(.*\)(?: \(async\))?$/);
-    // A resource is used after the call that makes it.
-    const made = new Set<string>();
-    for (const line of text.split('\n').filter((one) => !one.startsWith('#'))) {
-      for (const [, name] of line.matchAll(/(?<![<\w])(r\d+)(?! =|=>)/g)) assert.ok(made.has(name!), line);
-      for (const [, a, b] of line.matchAll(/^(r\d+) =|<(r\d+)=>/g)) made.add((a ?? b)!);
-    }
-    assert.ok(made.size >= 3);
+    const skipped = mail(engine, event, { release, verdict: 'skipped', ktap: '1..0 # SKIP no userfaultfd\n' });
+    assert.match(skipped, /in\s+vain: no\s+userfaultfd\./);
+  });
+
+  it('says where a test does not show it', () => {
+    const hidden = of('mmap A p0; h=gup A p0 W GET; clear_refs A; write A p0; hwrite h; read A p0', kernel('v5.10'));
+    assert.match(mail(engine, hidden), /It does not show\s+the flaw: /);
   });
 });
 
@@ -236,6 +234,22 @@ describe('breakcow export', () => {
     assert.match(run('--kernel', 'v5.8', EVENT, '--c', '-').stdout, /^\/\*\n \* wp-event-on-read/);
   });
 
+  it('--run tells what the machine lacks, and what no kernel can run', () => {
+    const none = spawnSync(process.execPath, [BIN, 'export', EVENT, '--run'], {
+      encoding: 'utf8',
+      env: { ...process.env, CC: '/no/such/cc' },
+    });
+    assert.equal(none.status, 3);
+    assert.match(
+      none.stderr,
+      process.platform === 'linux' ? /^breakcow: no C compiler "\/no\/such\/cc" for the test/ : /Linux/,
+    );
+    const { status, stdout, stderr } = run('mmap A p0; numa_hint A p0', '--run');
+    assert.equal(status, 4);
+    assert.match(stdout, /^KTAP version 1\n1\.\.0 # SKIP step 2, numa_hint A p0: /);
+    assert.match(stderr, /^breakcow: no kernel can try it: step 2/);
+  });
+
   it('answers a wrong call with a line and exit code 2', () => {
     const cases: [args: string[], stderr: RegExp][] = [
       [[EVENT, '--c', '-', '--mail', '-'], /only one of the texts can go to "-"/],
@@ -243,6 +257,9 @@ describe('breakcow export', () => {
       [['--kernel', 'v6.18', EVENT, '--mail', '-'], /v6\.18 keeps every promise .*no news for a mail/],
       [[EVENT, '--c', join(folder, 'no', 'such.c')], /cannot write .*such\.c/],
       [['mmap A p9', '--c', '-'], /p9/],
+      [[EVENT, '--run', 'qemu:4.4'], /no guest of Linux 4\.4: there are 5\.10/],
+      [[EVENT, '--run', 'here'], /cannot run a test on "here"\nvalid: live, qemu:VERSION/],
+      [[EVENT, '--run', '--c', '-'], /--run and a text cannot both go/],
       [['--kernel', 'v5.8x', EVENT], /unknown kernel/],
     ];
     for (const [args, stderr] of cases) {

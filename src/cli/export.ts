@@ -36,7 +36,10 @@ export function exportCommand(): Command {
     )
     .option('--c <file>', 'C test: one file, libc and kernel headers only')
     .option('--syz <file>', 'syzkaller program, as far as its calls express the operations')
-    .option('--mail <file>', 'plain text for linux-mm; the kernel must break a promise')
+    .option(
+      '--mail <file>',
+      'plain text for linux-mm; the kernel must break a promise; with --run it tells what came of it',
+    )
     .option('--run [where]', 'compile the C test and run it: live (the default), or qemu:VERSION, such as qemu:5.10');
   return withJson(withKernel(command))
     .option('--dir <directory>', 'where findings are looked up by id', FINDINGS)
@@ -67,8 +70,9 @@ compiler, no emulator or an internal error, 4 skipped (the KTAP says why).`,
       const place = options.run === true ? 'live' : options.run;
       if (place !== undefined) checkPlace(place);
       const program = exported(engine, chosen, words);
-      write(engine, program, options);
+      check(engine, program, options);
       const result = place === undefined ? undefined : await runExported(engine, program, place);
+      write(engine, program, options, result);
       if (result && !options.json) {
         process.stdout.write(result.ktap);
         tellRun(result);
@@ -78,15 +82,22 @@ compiler, no emulator or an internal error, 4 skipped (the KTAP says why).`,
     });
 }
 
-function write(engine: Engine, program: Exported, options: Options): void {
+/** Refuses what cannot be, before anything is written or run. */
+function check(engine: Engine, program: Exported, options: Options): void {
   const files = [options.c, options.syz, options.mail].filter((file) => file !== undefined);
   if (files.filter((file) => file === '-').length > 1) throw new UsageError('only one of the texts can go to "-"');
   const named = files.filter((file) => file !== '-');
   if (new Set(named).size < named.length) throw new UsageError('two texts cannot go to one file');
   if (options.json && files.includes('-')) throw new UsageError('--json and a text cannot both go to standard output');
   if (options.run && files.includes('-')) throw new UsageError('--run and a text cannot both go to standard output');
-  // The mail first: it is the only one that may be refused.
-  if (options.mail !== undefined) save(options.mail, mail(engine, program));
+  if (options.mail !== undefined) mail(engine, program);
+}
+
+function write(engine: Engine, program: Exported, options: Options, run: RunData | undefined): void {
+  if (options.mail !== undefined) {
+    const tried = run?.release === undefined ? undefined : { ...run, release: run.release };
+    save(options.mail, mail(engine, program, tried));
+  }
   if (options.c !== undefined) {
     const { source, skips, blind } = cTest(engine, program, options.c === '-' ? 'test.c' : basename(options.c));
     save(options.c, source);
