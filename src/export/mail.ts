@@ -4,7 +4,8 @@ import { UsageError } from '../errors.js';
 import { inColumns, wrap } from '../report/layout.js';
 import { reportText } from '../report/text.js';
 import { printSpec } from '../text/id.js';
-import { cTest } from './c.js';
+import { printProgram } from '../text/print.js';
+import { cTest, plan } from './c.js';
 import type { Exported } from './exported.js';
 
 export const MAIL_COLUMNS = 75;
@@ -43,7 +44,7 @@ export function mail(engine: Engine, program: Exported, tried?: Tried): string {
       '',
       ...wrap(`A model of the page-fault handler of ${printSpec(spec)} breaks a promise in the steps below. ${LEGEND}`),
       '',
-      ...(tried ? [...seen(tried), ''] : []),
+      ...(tried ? [...seen(engine, program, tried), ''] : []),
       reportText(engine, diagnosis),
       '',
       ...wrap(aboutTest(engine, program)),
@@ -52,13 +53,16 @@ export function mail(engine: Engine, program: Exported, tried?: Tried): string {
   );
 }
 
-function seen({ release, verdict, ktap }: Tried): string[] {
+function seen(engine: Engine, program: Exported, { release, verdict, ktap }: Tried): string[] {
   const lead = `A C program performed the steps by system calls on ${release}`;
   if (verdict === 'kept') return wrap(`${lead}, which keeps the promise.`);
   if (verdict === 'skipped') return wrap(`${lead} in vain: ${/ # SKIP (.*)$/m.exec(ktap)?.[1] ?? 'it was skipped'}.`);
   const failed = ktap.split('\n').filter((line) => line.startsWith('not ok '));
+  const { words, own } = plan(engine, program);
+  const performed = printProgram(words.subarray(0, own), engine.catalogue.ops);
+  const other = performed === printProgram(program.words, engine.catalogue.ops) ? '' : `, as ${performed}`;
   return [
-    ...wrap(`${lead}, and it is broken there as well:`),
+    ...wrap(`${lead}${other}. The promise is broken there as well:`),
     '',
     ...failed.flatMap((line) => wrap(line, '  ', '    ')),
   ];
