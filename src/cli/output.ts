@@ -1,7 +1,7 @@
 // What goes to stdout and how: data there, progress and complaints on stderr.
 
-/** Exit codes of every command. */
-export const EXIT = { CLEAN: 0, BROKEN: 1, USAGE: 2, INTERNAL: 3 } as const;
+/** Exit codes of every command; SKIPPED is of `export --run`. */
+export const EXIT = { CLEAN: 0, BROKEN: 1, USAGE: 2, INTERNAL: 3, SKIPPED: 4 } as const;
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);

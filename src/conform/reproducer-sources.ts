@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 const FOLDER = new URL('../../../src/conform/reproducer/', import.meta.url);
-const NAMES = ['common.c', 'controller.c', 'handles.c', 'pagemap.c', 'uffd.c', 'victim.c'] as const;
+const NAMES = ['common.c', 'controller.c', 'handles.c', 'pagemap.c', 'reclaim.c', 'uffd.c', 'victim.c'] as const;
 
 /** Text by file name. */
 export type CSources = Readonly<Record<(typeof NAMES)[number], string>>;

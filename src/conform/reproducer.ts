@@ -27,9 +27,21 @@ export function reproducer(claim: Claim, ops: readonly OpInfo[], sources: CSourc
     ...(steps.uses.has('UFFD') ? [source('uffd.c')] : []),
     ...(steps.uses.has('SPLICE') || steps.uses.has('IO_URING') ? [source('handles.c')] : []),
     ...(steps.uses.has('PAGEMAP') ? [source('pagemap.c')] : []),
+    ...(steps.uses.has('RECLAIM') ? [source('reclaim.c')] : []),
     `${steps.uses.has('SWAPOFF') ? MAIN_WITH_DEVICE : 'int main(void) {'}\n${body.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n}`,
   ];
-  return `${parts.join('\n\n')}\n`;
+  return `${withoutUnused(parts.join('\n\n'))}\n`;
+}
+
+/** Without the `static inline` functions that nobody calls, and the comments above them: some compilers mind them. */
+function withoutUnused(text: string): string {
+  for (const [whole, name] of text.matchAll(
+    /^(?:\/\*.*\*\/\n)?static inline [^;{(]*?(\w+)\([^;{]*\{\n[\s\S]*?^\}\n+/gm,
+  )) {
+    const called = text.split(new RegExp(`\\b${name}\\(`)).length > 2;
+    if (!called) return withoutUnused(text.replace(whole, () => ''));
+  }
+  return text;
 }
 
 function defines(stride: string, mayFail: bigint, { facts, ktap }: Claim): string {
