@@ -39,15 +39,17 @@ function choice(engine: Engine, words: Uint32Array, spec: KernelSpec, id = ''): 
 function findingsOf(engine: Engine, directory: string, options: Options): Kept[] {
   const found: Kept[] = [];
   for (const id of listFindings(directory)) {
+    const path = join(directory, `${id}.json`);
     try {
-      const { words, spec, stored } = readProgram(join(directory, `${id}.json`), directory, engine.catalogue);
+      const { words, spec, stored } = readProgram(path, directory, engine.catalogue);
       if (!stored) continue;
       const shown = kernelSpec(options, spec);
       engine.catalogue.vector(shown);
       found.push({ words, spec: shown, stored: { ...stored, id } });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      complain(`breakcow: left out: ${error.message}`);
+      const { message } = error;
+      complain(`breakcow: left out: ${message.includes(path) ? message : `${path}: ${message}`}`);
     }
   }
   return found;

@@ -124,8 +124,8 @@ export function ByKernel({ story, linkTo }: Props) {
     <section class="panel" aria-label="Findings on every kernel">
       <h2>Findings on every kernel</h2>
       <p class="quiet">
-        ✗ broken there, · kept, ? the kernel refuses an operation of the program. A kernel's name puts what it breaks
-        first.
+        ✗ broken there, · kept, ? the kernel refuses an operation of the program. The kernel on trial is bold; press a
+        kernel's name to have what it breaks first.
       </p>
       <div class="wide">
         <table class="matrix">
