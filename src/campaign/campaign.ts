@@ -158,6 +158,7 @@ export class Campaign {
       epoch: this.#epoch,
       coverage: this.#coverage(),
       raw: this.#rawBefore + this.#raw.length,
+      canary: this.#parts.canaries.report,
       fraction: Math.min(1, Math.max(...spent)),
     };
   }

@@ -2,6 +2,7 @@
 import type { Catalogue, KnobVector } from '../engine/catalogue.js';
 import type { KernelSpec } from '../engine/types.js';
 import type { CanaryResult } from './task.js';
+import type { CanaryReport } from './types.js';
 
 /** A kernel and the promise that it is known to break. */
 export interface CanarySpec {
@@ -68,7 +69,7 @@ export class Canaries {
     return { found: [...this.#found], programs: this.#programs, asked: this.#asked };
   }
 
-  get report(): { readonly kernel: string; readonly found: boolean; readonly programs: number } {
+  get report(): CanaryReport {
     return { kernel: this.kernel, found: this.#found.every(Boolean), programs: this.#programs };
   }
 }

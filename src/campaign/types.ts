@@ -35,6 +35,7 @@ export interface Progress {
   readonly coverage: CoverageReport;
   /** Raw findings kept so far (one cause may stand in several). */
   readonly raw: number;
+  readonly canary: CanaryReport;
   /** 0..1 of the budget. */
   readonly fraction: number;
 }
@@ -45,6 +46,13 @@ export interface CoverageReport {
   readonly pointsTotal: number;
   /** Abstract states reached (bits of the 2^16 map). */
   readonly states: number;
+}
+
+/** The known-broken kernel that every campaign fuzzes on the side. */
+export interface CanaryReport {
+  readonly kernel: string;
+  readonly found: boolean;
+  readonly programs: number;
 }
 
 /** A program that breaks a promise, as the fuzzer found it. */
@@ -82,8 +90,7 @@ export interface CampaignResult {
   readonly coverage: CoverageReport;
   /** In deterministic order, deduplicated crudely, bounded. */
   readonly raw: readonly RawFinding[];
-  /** The known-broken kernel that every campaign fuzzes on the side. */
-  readonly canary: { readonly kernel: string; readonly found: boolean; readonly programs: number };
+  readonly canary: CanaryReport;
   /** Hex digest over all shards in order. */
   readonly digest: string;
   /** false: the canary was not found in time, so silence proves nothing. */

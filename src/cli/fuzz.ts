@@ -1,8 +1,10 @@
 // breakcow fuzz: a campaign, and its findings as reports.
+import { setImmediate } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { runCampaign } from '../campaign/index.js';
 import type { RawFinding, Strategy } from '../campaign/types.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
+import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
 import { ShortestSearch } from '../explore/minimal.js';
 import { FindingCollector } from '../findings/collect.js';
@@ -27,6 +29,7 @@ import {
 } from './options.js';
 import { counted, EXIT, print, printJson } from './output.js';
 import { type ProgressView, progressView } from './progress.js';
+import { type Recorded, Recorder } from './recorder.js';
 
 interface Options extends KernelOptions, CiOptions, BaselineOptions {
   readonly seed: bigint;
@@ -63,7 +66,7 @@ export function fuzzCommand(): Command {
         .choices(['guided', 'random'])
         .default('guided'),
     )
-    .option('--out <directory>', 'keep findings there, each as JSON and as text')
+    .option('--out <directory>', 'keep findings there, each as JSON and as text, and the campaign in campaign.json')
     .option('--keep-going', 'spend the whole budget')
     .option('--oracle <target>', 'fuzz a real kernel in place of a model: live, or qemu:5.10 (see "breakcow conform")')
     .option('--exit-zero', 'exit with 0 although a promise was broken: the finding was the point')
@@ -111,10 +114,15 @@ async function fuzz(options: Options): Promise<void> {
   const view = progressView();
   const collector = new FindingCollector(engine, spec, options.seed.toString());
   const abort = new AbortController();
-  const forget = onInterrupt(abort, collector, view);
   // The first finding is mostly a known one.
   const keepGoing = options.keepGoing === true || baseline !== undefined;
   const timeMs = options.time ?? (options.programs === undefined ? DEFAULT_TIME_MS : undefined);
+  const recorder = options.out === undefined ? undefined : new Recorder(options.out, recorded(spec, options, timeMs));
+  const forget = onInterrupt(abort, () => {
+    view.stop();
+    recorder?.flush(collector.findings);
+    return collector.findings.length > 0 ? EXIT.BROKEN : EXIT.CLEAN;
+  });
   try {
     const result = await runCampaign({
       spec,
@@ -125,11 +133,21 @@ async function fuzz(options: Options): Promise<void> {
       strategy: options.strategy,
       keepGoing,
       signal: abort.signal,
-      onProgress: (progress) => view.update(progress, collector.findings.length),
-      onRawFinding: (raw) => takeIn(engine, collector, raw, options.out, view),
+      onProgress: (progress) => {
+        view.update(progress, collector.findings.length);
+        recorder?.update(progress, collector.findings);
+      },
+      onRawFinding: async (raw) => {
+        recorder?.met(raw.firstAt.programs);
+        takeIn(engine, collector, raw, options.out, view);
+        // Many in a row would starve the progress and Ctrl-C.
+        await setImmediate();
+      },
     });
     view.stop();
+    recorder?.end(result, collector.findings);
     const findings = shortened(engine, collector.findings, options.out);
+    recorder?.end(result, findings);
     const compared = baseline?.compare(spec, findings) ?? { fresh: findings, known: [], unseen: [] };
     const outcome: Outcome = { ...chosen(options), ...compared, engine, spec, keepGoing, result, findings };
     if (options.json) printJson(resultJson(outcome));
@@ -147,15 +165,17 @@ function chosen({ seed, strategy, out }: Options): Pick<Outcome, 'seed' | 'strat
   return { seed, strategy, ...(out !== undefined && { out }) };
 }
 
-/** The first signal ends the campaign, a second one the process. */
-function onInterrupt(abort: AbortController, collector: FindingCollector, view: ProgressView): () => void {
+function recorded(spec: KernelSpec, options: Options, timeMs: number | undefined): Recorded {
+  const { seed, strategy, programs, workers, keepGoing } = options;
+  const budget = { ...(programs !== undefined && { programs }), ...(timeMs !== undefined && { timeMs }) };
+  return { spec, asked: { seed: seed.toString(), strategy, ...budget, keepGoing: keepGoing === true }, workers };
+}
+
+/** The first signal ends the campaign, a second one the process; `last` is what is done before and gives the exit code. */
+function onInterrupt(abort: AbortController, last: () => number): () => void {
   const end = () => {
-    if (!abort.signal.aborted) {
-      abort.abort();
-      return;
-    }
-    view.stop();
-    process.exit(collector.findings.length > 0 ? EXIT.BROKEN : EXIT.CLEAN);
+    if (abort.signal.aborted) process.exit(last());
+    abort.abort();
   };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);

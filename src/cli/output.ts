@@ -1,4 +1,5 @@
 // What goes to stdout and how: data there, progress and complaints on stderr.
+export { counted, short } from '../text/numbers.js';
 
 /** Exit codes of every command; SKIPPED is of `export --run`. */
 export const EXIT = { CLEAN: 0, BROKEN: 1, USAGE: 2, INTERNAL: 3, SKIPPED: 4 } as const;
@@ -28,15 +29,3 @@ function paint(open: number, close: number): (text: string) => string {
 export const bold = paint(1, 22);
 export const red = paint(31, 39);
 export const green = paint(32, 39);
-
-/** 1234567 as `1.23 M`. */
-export function short(value: number): string {
-  if (value < 10_000) return String(Math.round(value));
-  const [factor, unit] = value < 1e6 ? [1e3, 'k'] : value < 1e9 ? [1e6, 'M'] : [1e9, 'G'];
-  return `${(value / factor).toPrecision(3)} ${unit}`;
-}
-
-/** `2 findings`, `1 finding` */
-export function counted(count: number, noun: string): string {
-  return `${short(count)} ${noun}${count === 1 ? '' : 's'}`;
-}

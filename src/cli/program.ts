@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Catalogue } from '../engine/catalogue.js';
 import type { KernelSpec } from '../engine/types.js';
 import { nearest, UsageError } from '../errors.js';
-import { listFindings, readFinding } from '../findings/store.js';
+import { listFindings, readFinding, type StoredFinding } from '../findings/store.js';
 import { ID_LENGTH } from '../text/id.js';
 import { parseProgram } from '../text/parse.js';
 
@@ -14,6 +14,8 @@ export interface Source {
   readonly words: Uint32Array;
   /** Kernel that a finding was found on. */
   readonly spec?: KernelSpec;
+  /** The finding itself. */
+  readonly stored?: StoredFinding;
 }
 
 function isFile(path: string): boolean {
@@ -30,8 +32,9 @@ function parseFile(path: string, text: string, catalogue: Catalogue): Source {
 }
 
 function fromFinding(path: string, catalogue: Catalogue): Source {
-  const { kernel, with: plus, without: minus, minimized } = readFinding(path);
-  return { words: parseProgram(minimized, catalogue.ops), spec: { kernel, with: plus, without: minus } };
+  const stored = readFinding(path);
+  const { kernel, with: plus, without: minus, minimized } = stored;
+  return { words: parseProgram(minimized, catalogue.ops), spec: { kernel, with: plus, without: minus }, stored };
 }
 
 /**

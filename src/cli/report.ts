@@ -1,5 +1,5 @@
 // breakcow report: a counterexample as a page to step through.
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { type Engine, loadEngine } from '../engine/engine.js';
@@ -10,6 +10,9 @@ import { listFindings } from '../findings/store.js';
 import { Trial } from '../findings/trial.js';
 import type { Choice } from '../page/boot.js';
 import { gallery, pageHtml } from '../page-build/html.js';
+import { type Directory, type Kept, storyOf } from '../report/from-directory.js';
+import { parseRecord, RECORD } from '../report/record.js';
+import type { CampaignStory } from '../report/story.js';
 import { printSpec } from '../text/id.js';
 import { printProgram } from '../text/print.js';
 import { type KernelOptions, kernelSpec, withJson, withKernel } from './options.js';
@@ -34,6 +37,13 @@ interface Shown {
   readonly broken?: number;
 }
 
+/** What the page is asked to show. */
+interface Asked {
+  readonly title: string;
+  readonly programs: readonly Shown[];
+  readonly story?: CampaignStory;
+}
+
 function shown(engine: Engine, words: Uint32Array, spec: KernelSpec, id = ''): Shown {
   const { catalogue } = engine;
   const [first] = new Trial(engine, catalogue.vector(spec)).run(words).verdict.violations;
@@ -47,20 +57,57 @@ function shown(engine: Engine, words: Uint32Array, spec: KernelSpec, id = ''): S
   return { choice, words, ...(first && { broken: first.invariant }) };
 }
 
-/** All findings of a directory, kernel by kernel; one that this version cannot read is told and left out. */
-function findingsOf(engine: Engine, directory: string, options: Options): Shown[] {
-  const found: Shown[] = [];
+/** All findings of a directory; one that this version cannot read is told and left out. */
+function findingsOf(engine: Engine, directory: string, options: Options): Kept[] {
+  const found: Kept[] = [];
   for (const id of listFindings(directory)) {
+    const path = join(directory, `${id}.json`);
     try {
-      const { words, spec } = readProgram(join(directory, `${id}.json`), directory, engine.catalogue);
-      found.push(shown(engine, words, kernelSpec(options, spec), id));
+      const { words, spec, stored } = readProgram(path, directory, engine.catalogue);
+      if (!stored) continue;
+      const wanted = kernelSpec(options, spec);
+      engine.catalogue.vector(wanted);
+      found.push({ words, spec: wanted, stored: { ...stored, id } });
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
-      complain(`breakcow: left out: ${error.message}`);
+      const { message } = error;
+      complain(`breakcow: left out: ${message.includes(path) ? message : `${path}: ${message}`}`);
     }
   }
-  if (found.length === 0) throw new UsageError(`no finding in ${directory}`);
-  return found.sort((a, b) => (a.choice.name < b.choice.name ? -1 : 1));
+  return found;
+}
+
+/** What is kept of the campaign itself, or why nothing is. */
+function recordOf(directory: string): Pick<Directory, 'record' | 'missing'> {
+  const path = join(directory, RECORD);
+  if (!existsSync(path))
+    return { missing: `No charts: there is no ${RECORD} here, as "breakcow fuzz --out" keeps it.` };
+  try {
+    return { record: parseRecord(readFileSync(path, 'utf8')) };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    complain(`breakcow: left out: ${path}: ${why}`);
+    return { missing: `No charts: ${RECORD} cannot be read: ${why}` };
+  }
+}
+
+/** A directory of findings, with the story of the campaign that filled it. */
+function ofDirectory(engine: Engine, directory: string, options: Options): Asked {
+  const findings = findingsOf(engine, directory, options);
+  const told = { findings, ...recordOf(directory) };
+  if (findings.length === 0 && !told.record) throw new UsageError(`no finding in ${directory}`);
+  const programs = findings.map(({ words, spec, stored }) => shown(engine, words, spec, stored.id));
+  return {
+    title: `breakcow: ${counted(findings.length, 'finding')}`,
+    programs: programs.sort((a, b) => (a.choice.name < b.choice.name ? -1 : 1)),
+    story: storyOf(engine, told),
+  };
+}
+
+function ofProgram(engine: Engine, text: string, options: Options): Asked {
+  const { words, spec } = readProgram(text, options.dir, engine.catalogue);
+  const program = shown(engine, words, kernelSpec(options, spec));
+  return { title: `breakcow: ${program.choice.name}`, programs: [program] };
 }
 
 /** The programs with how near each step came, as far as the time goes. */
@@ -92,15 +139,11 @@ async function report(text: string, options: Options): Promise<void> {
   const engine = loadEngine();
   engine.catalogue.vector(kernelSpec(options));
   const isDirectory = existsSync(text) && statSync(text).isDirectory();
-  let programs: Shown[];
-  if (isDirectory) programs = findingsOf(engine, text, options);
-  else {
-    const { words, spec } = readProgram(text, options.dir, engine.catalogue);
-    programs = [shown(engine, words, kernelSpec(options, spec))];
-  }
+  const { title, programs, story } = isDirectory
+    ? ofDirectory(engine, text, options)
+    : ofProgram(engine, text, options);
   const findings = options.prospects ? await withProspects(engine, programs) : programs.map(({ choice }) => choice);
-  const title = isDirectory ? `breakcow: ${counted(findings.length, 'finding')}` : `breakcow: ${findings[0]!.name}`;
-  const html = pageHtml({ title, findings, gallery: gallery() });
+  const html = pageHtml({ title, findings, gallery: gallery(), ...(story && { story }) });
   try {
     writeFileSync(options.html, html);
   } catch (error) {
@@ -116,7 +159,7 @@ export function reportCommand(): Command {
   const command = new Command('report')
     .summary('write a page to step through a counterexample')
     .description(
-      'Write one HTML file that shows a program, a finding or all findings of a directory step by step, with the engine inside: it opens from disk, needs no network, and runs whatever is changed in it at once.',
+      'Write one HTML file that shows a program, a finding or all findings of a directory step by step, with the engine inside: it opens from disk, needs no network, and runs whatever is changed in it at once. A directory opens with an overview of the campaign that filled it.',
     )
     .argument('<program>', 'program text, file, "-" for standard input, id of a finding, or a directory of findings')
     .requiredOption('--html <file>', 'file to write')

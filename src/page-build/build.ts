@@ -40,7 +40,12 @@ async function bundle(
 
 await bundle('src/page/main.tsx', 'build/page.js', { format: 'esm', jsx: 'automatic', jsxImportSource: 'preact' });
 await bundle('src/page/hunt-worker.ts', 'build/page-worker.js', { format: 'iife' });
-const styles = ['src/page/style.css', 'src/page/fuzz-here.css'].map((path) => readFileSync(root(path), 'utf8'));
-writeFileSync(root('build/page.css'), styles.join(''));
+const STYLES = [
+  'node_modules/uplot/dist/uPlot.min.css',
+  'src/page/style.css',
+  'src/page/fuzz-here.css',
+  'src/page/overview.css',
+];
+writeFileSync(root('build/page.css'), STYLES.map((path) => readFileSync(root(path), 'utf8')).join('\n'));
 mkdirSync(root('dist/playground'), { recursive: true });
 writeFileSync(root('dist/playground/index.html'), playgroundHtml());

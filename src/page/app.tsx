@@ -89,6 +89,7 @@ export function App({ engine, boot }: Props) {
       <header>
         <h1>{boot.title}</h1>
         <div class="copies">
+          {boot.story && <a href="#overview">← Overview</a>}
           <Copy label="Copy link" text={() => location.href} />
           {session && <Copy label="Copy mail text" text={() => mailText(engine, session)} />}
           {session && <CopyC key={key} engine={engine} session={session} />}

@@ -1,6 +1,7 @@
 // What the file that holds the page gives it to begin with.
 import type { KernelSpec } from '../engine/types.js';
 import type { Outlook } from '../explore/own-prospects.js';
+import type { CampaignStory } from '../report/story.js';
 
 /** A program to choose from. */
 export interface Choice {
@@ -18,4 +19,6 @@ export interface Boot {
   readonly findings: readonly Choice[];
   /** The corpus's classics. */
   readonly gallery: readonly Choice[];
+  /** The overview that the page opens with. */
+  readonly story?: CampaignStory;
 }
