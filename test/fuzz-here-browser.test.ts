@@ -72,7 +72,7 @@ describe('fuzz here and Copy C in Chromium', { skip }, () => {
       await press(page, 'Fuzz here');
       await phase(page, 'resting');
       await press(page, 'Keep looking');
-      const causes = page.locator('.causes button');
+      const causes = page.locator('.hunt-causes button');
       await causes.nth(4).waitFor({ timeout });
       await press(page, 'Stop');
       await phase(page, 'resting');
@@ -108,7 +108,7 @@ describe('fuzz here and Copy C in Chromium', { skip }, () => {
           new RegExp(`^Every promise was kept in ${tried.toLocaleString('en')} programs `),
         );
         await page.getByText('Tried, not proven').waitFor();
-        assert.equal(await page.locator('.causes button').count(), 0);
+        assert.equal(await page.locator('.hunt-causes button').count(), 0);
         assert.equal(await page.getByRole('textbox', { name: 'Program' }).inputValue(), KEPT);
         await press(page, 'Keep looking');
         await page.waitForFunction(
@@ -153,7 +153,7 @@ describe('fuzz here and Copy C in Chromium', { skip }, () => {
       await press(page, 'Fuzz here');
       await phase(page, 'resting');
       await press(page, 'Keep looking');
-      await page.locator('.causes button').nth(2).waitFor({ timeout });
+      await page.locator('.hunt-causes button').nth(2).waitFor({ timeout });
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(width <= 380, `${width} pixels wide`);
       const tree = await page.locator('.hunt').ariaSnapshot();

@@ -135,7 +135,7 @@ describe('the overview in Chromium', { skip }, () => {
       const second = await text();
       assert.match(second, /^[\d.]+ m?s: found: \d+$/);
       assert.match((await other.getAttribute('aria-valuetext'))!, /^[\d.]+ s: ops: .+, faults: .+$/);
-      assert.equal(await page.locator('.legend b').first().textContent(), /\d+$/.exec(second)![0]);
+      assert.equal(await page.locator('.curves b').first().textContent(), /\d+$/.exec(second)![0]);
       await page.keyboard.press('End');
       assert.match(await text(), new RegExp(`: found: ${ids.length}$`));
       assert.match((await other.getAttribute('aria-valuetext'))!, /: ops: .*\/s, faults: .*\/s$/);

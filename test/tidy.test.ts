@@ -118,3 +118,22 @@ describe('tidy', () => {
     assert.deepEqual(complaints('src/engine/load.ts', "import loader from '@assemblyscript/loader';\n"), []);
   });
 });
+
+describe('styles', () => {
+  /** Classes that several sheets mean the same by. */
+  const SHARED = ['bad', 'broken', 'copies', 'note', 'promise', 'quiet'];
+
+  it('no two sheets mean different things by one class', () => {
+    const folder = join(ROOT, 'src/page');
+    const sheets = readdirSync(folder).filter((name) => name.endsWith('.css'));
+    assert.ok(sheets.length > 1);
+    const owners = new Map<string, string[]>();
+    for (const name of sheets) {
+      const text = readFileSync(join(folder, name), 'utf8').replace(/\{[^{}]*\}/g, '{}');
+      const classes = new Set(Array.from(text.matchAll(/\.([a-z][\w-]*)/g), ([, found]) => found!));
+      for (const found of classes) owners.set(found, [...(owners.get(found) ?? []), name]);
+    }
+    const clashes = [...owners].filter(([name, files]) => files.length > 1 && !SHARED.includes(name));
+    assert.deepEqual(clashes, []);
+  });
+});

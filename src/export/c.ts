@@ -65,8 +65,13 @@ export function plan(engine: Engine, program: Exported): Plan {
   return { ...first, shows: false };
 }
 
-function shows({ catalogue }: Engine, { spec }: Exported, made: Steps): boolean {
-  return predict(made, new ModelBackend(spec), visible(catalogue, spec.kernel)).verdict === 'broken';
+function shows(engine: Engine, { spec }: Exported, made: Steps): boolean {
+  // The model as a backend has no judges; whose engine it is wants them back.
+  try {
+    return predict(made, new ModelBackend(spec, engine), visible(engine.catalogue, spec.kernel)).verdict === 'broken';
+  } finally {
+    engine.setJudges('touched');
+  }
 }
 
 type Steps = Omit<Plan, 'shows'>;

@@ -158,7 +158,7 @@ function Causes({ hunt: { findings, spec, progress, reducing }, program, here, o
           What breaks on {printSpec(spec)}: {counted(findings.length, 'cause')}
         </h3>
       )}
-      <ol class="causes">
+      <ol class="hunt-causes">
         {findings.map((found) => (
           <li key={found.id}>
             <Cause found={found} shown={here && found.program === program} show={() => onShow(found.program, spec)} />

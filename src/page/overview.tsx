@@ -36,7 +36,7 @@ function Figures({ story: { totals, findings } }: { story: CampaignStory }) {
     [short(states), 'abstract states', 'told apart by the search'],
   ];
   return (
-    <dl class="figures">
+    <dl class="totals">
       {figures.map(([value, name, more]) => (
         <div key={name}>
           <dt>{name}</dt>

@@ -27,7 +27,7 @@ function FindingCard({ finding, several, linkTo }: { finding: FindingSummary; se
         <a href={linkTo(finding)}>
           <b>{slug}</b> {id}
         </a>{' '}
-        <span class={finding.origin.inherited ? 'badge' : 'badge own'}>{originShort(finding.origin, kernel)}</span>
+        <span class={finding.origin.inherited ? 'since' : 'since own'}>{originShort(finding.origin, kernel)}</span>
       </p>
       <p>{promise}</p>
       <p>
@@ -53,7 +53,7 @@ export function ByCause({ story, linkTo }: Props) {
   return (
     <section aria-label="Findings by cause">
       <h2>Findings by cause</h2>
-      <div class="causes">
+      <div class="by-cause">
         {byCause(story.findings).map(({ key, findings }) => (
           <section key={JSON.stringify(key)} class="panel">
             <h3>
