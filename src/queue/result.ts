@@ -97,7 +97,9 @@ function unpackShard({ header, parts }: Frame, job: ShardJob, limits: Limits): S
 }
 
 function differences(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return a.map((byte, i) => byte ^ b[i]!);
+  const differ = new Uint8Array(a);
+  for (const [i, byte] of b.entries()) differ[i]! ^= byte;
+  return differ;
 }
 
 function failure(row: unknown, cutter: Cutter, work: ShardResult['work'], limits: Limits): Failure {
