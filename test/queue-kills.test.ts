@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import { RedisServer } from '../bench/redis-server.js';
 import { queueRunner, runInPool, runOn, setupOf, startWorkers, WorkerProcess } from './queue-processes.js';
-import { noRedis, RedisServer } from './redis-server.js';
+import { noRedis } from './redis-needs.js';
 
 /** Of each kind; more by hand. */
 const KILLS = Number(process.env.BREAKCOW_KILLS ?? 2);

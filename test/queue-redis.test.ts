@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Queue } from 'bullmq';
+import { RedisServer } from '../bench/redis-server.js';
 import { loadEngine } from '../src/engine/engine.js';
 import { UsageError } from '../src/errors.js';
 import { engineBuild, jobKey, PREFIX, queueName, resultsKey } from '../src/queue/keys.js';
@@ -23,7 +24,7 @@ import {
   startWorkers,
   WorkerProcess,
 } from './queue-processes.js';
-import { noOpenssl, noRedis, RedisServer } from './redis-server.js';
+import { noOpenssl, noRedis } from './redis-needs.js';
 
 const setup = setupOf(12_000);
 const expected = noRedis ? undefined : runInPool(setup);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
 import { Learned } from '../src/campaign/knowledge.js';
@@ -279,4 +280,17 @@ describe('a result in the queue', () => {
     }
     assert.ok(refused > 1000, `${refused}`);
   });
+});
+
+it('the command line loads no client of Redis before it is needed', () => {
+  const loaded = (...paths: string[]) => {
+    const imports = paths
+      .map((path) => `await import(${JSON.stringify(new URL(path, import.meta.url).href)});`)
+      .join('');
+    const code = `import Module from 'node:module'; ${imports}
+      console.log(Object.keys(Module._cache).filter((path) => /bullmq|ioredis/.test(path)).length);`;
+    return Number(execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' }));
+  };
+  assert.equal(loaded('../src/cli/worker.js', '../src/cli/bench.js', '../src/queue/url.js'), 0);
+  assert.ok(loaded('../src/queue/runner.js') > 10);
 });

@@ -1,4 +1,4 @@
-// A Redis of one test: on a free port of the loopback interface, in a folder of its own.
+// A Redis of its own for a test or a benchmark: on a free port of the loopback interface, in a temporary folder.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -7,9 +7,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 
+/** `REDIS_SERVER` may name another, such as valkey-server. */
 const SERVER = process.env.REDIS_SERVER ?? 'redis-server';
 
-function works(command: string, ...args: string[]): boolean {
+export function runs(command: string, ...args: string[]): boolean {
   try {
     execFileSync(command, args, { stdio: 'ignore' });
     return true;
@@ -18,13 +19,11 @@ function works(command: string, ...args: string[]): boolean {
   }
 }
 
-const missing = works(SERVER, '--version')
-  ? false
-  : `no Redis: ${SERVER} does not run; apt install redis-server, or set REDIS_SERVER`;
-/** Where CI is set the tests run, and fail. */
-export const noRedis = process.env.CI ? false : missing;
-export const noOpenssl =
-  noRedis || process.env.CI || works('openssl', 'version') ? noRedis : 'no openssl to make a certificate with';
+/** Why there is none, or false. */
+export function withoutRedis(): string | false {
+  if (runs(SERVER, '--version')) return false;
+  return `no Redis: ${SERVER} does not run; apt install redis-server, or set REDIS_SERVER`;
+}
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
