@@ -71,9 +71,8 @@ function estimateText(
   size: number,
 ): string {
   const busy = `Redis ${threeDigits(redisCores)} and the driver ${threeDigits(driverCores)} of a core`;
-  const need =
-    factor <= 1
-      ? 'one of each is enough'
-      : `too much for one of each: shards of ${threeDigits((size * factor) / 1e6)} M programs, or ${Math.ceil(factor)} campaigns, each with a Redis of its own`;
+  const larger = `${threeDigits((size * factor) / 1e6)} M programs`;
+  const more = `shards of ${larger}, or ${Math.ceil(factor)} campaigns, each with a Redis of its own`;
+  const need = factor <= 1 ? 'one of each is enough' : `too much for one of each: ${more}`;
   return `estimate, ${cores} cores, shards of ${size}: ${threeDigits(jobsPerSecond)} jobs/s, ${busy}, ${threeDigits(megabytes)} MB/s; ${need}`;
 }

@@ -51,6 +51,22 @@ describe('a queue under kill -9', { skip: noRedis, concurrency: false }, () => {
     }
   });
 
+  it('loses nothing with a Redis that is emptied, its scripts included', async () => {
+    const server = await RedisServer.start();
+    const workers = await startWorkers(server.url, WORKERS);
+    const client = server.client();
+    try {
+      await endure(server, async () => {
+        await client.flushall();
+        await client.script('FLUSH');
+      });
+    } finally {
+      client.disconnect();
+      for (const worker of workers) await worker.end();
+      await server.end();
+    }
+  });
+
   for (const [how, args] of [
     ['that keeps a log', ['--appendonly', 'yes', '--appendfsync', 'everysec']],
     ['that keeps nothing', ['--appendonly', 'no', '--save', '']],

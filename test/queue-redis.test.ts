@@ -339,6 +339,11 @@ describe('a campaign over a queue', { skip: noRedis }, () => {
       const running = campaignOn(runner, setup);
       const done = running.run();
       await worker.event('away');
+      const leaving = new WorkerProcess(other.url);
+      await leaving.event('away');
+      const told = performance.now();
+      assert.equal(await leaving.end('SIGTERM'), 0);
+      assert.ok(performance.now() - told < 3000, 'leaves without a server, too');
       await until('the notice', () => notices.length > 0);
       await wait(1000);
       assert.match(notices.join('\n'), /^redis:\S+ is away \(ECONNREFUSED\): trying again$/);

@@ -200,8 +200,8 @@ export class QueueRunner implements Runner {
     const batch = this.#adding;
     this.#adding = [];
     this.#insist(async () => {
+      for (const hash of new Set(batch.map(({ knowledge }) => knowledge))) await this.#store.stored(hash);
       const left = batch.filter(({ id }) => this.#waiting.has(id));
-      for (const hash of new Set(left.map(({ knowledge }) => knowledge))) await this.#store.stored(hash);
       // Adding what is there already changes nothing.
       await queue.addBulk(
         left.map(({ id, job, payload }) => ({ name: job.kind, data: payload, opts: { jobId: id, ...KEEP_NOTHING } })),

@@ -116,7 +116,8 @@ export class QueueWorker {
     clearInterval(this.#beats);
     this.#settings.log('closing', `${this.busy} jobs in hand`);
     const tidy = async () => {
-      await this.#worker?.close();
+      if (!this.#worker) return true;
+      await this.#worker.close();
       await this.#connection.leave('workers', this.name);
       return true;
     };
