@@ -20,17 +20,36 @@ export interface Estimate {
   readonly factor: number;
 }
 
-/** If the cost of a job stays what it is: so many cores, each busy with shards of this row. */
-export function estimate({ shardMs, cost }: Pick<QueueRow, 'shardMs' | 'cost'>, cores: number): Estimate {
-  const jobsPerSecond = (1000 * cores) / shardMs;
-  const [redisCores, driverCores] = [cost.redisMs, cost.driverMs].map((ms) => (ms * jobsPerSecond) / 1000);
+/** Cores that something is busy with: always, and for each job. */
+interface Share {
+  readonly always: number;
+  readonly perJobMs: number;
+}
+
+/** From two rows with different numbers of jobs a second: a part of what they cost is there without any job. */
+export function shareOf(few: Measured, many: Measured, cost: (of: JobCost) => number): Share {
+  const [slow, fast] = [few, many].map((row) => ({ ms: cost(row.cost), wallMs: row.size / row.queue.median }));
+  const always = Math.max(0, (slow!.ms - fast!.ms) / (slow!.wallMs - fast!.wallMs));
+  return { always, perJobMs: Math.max(0, fast!.ms - always * fast!.wallMs) };
+}
+
+export type Measured = Pick<QueueRow, 'size' | 'queue' | 'shardMs' | 'cost'>;
+
+/** `rows`: by size. So many cores, each busy with shards of the last row. */
+export function estimate(rows: readonly Measured[], cores: number): Estimate {
+  const [many, few] = [rows[0]!, rows.at(-1)!];
+  const jobsPerSecond = (1000 * cores) / few.shardMs;
+  const [redis, driver] = [(of: JobCost) => of.redisMs, (of: JobCost) => of.driverMs].map((cost) => {
+    const { always, perJobMs } = shareOf(few, many, cost);
+    return { always, jobs: (perJobMs * jobsPerSecond) / 1000 };
+  });
   return {
     cores,
     jobsPerSecond,
-    redisCores: redisCores!,
-    driverCores: driverCores!,
-    megabytes: ((cost.bytesIn + cost.bytesOut) * jobsPerSecond) / 1e6,
-    factor: Math.max(redisCores!, driverCores!) / SHARE,
+    redisCores: redis!.always + redis!.jobs,
+    driverCores: driver!.always + driver!.jobs,
+    megabytes: ((few.cost.bytesIn + few.cost.bytesOut) * jobsPerSecond) / 1e6,
+    factor: Math.max(...[redis!, driver!].map(({ always, jobs }) => jobs / (SHARE - Math.min(always, SHARE / 2)))),
   };
 }
 
@@ -50,13 +69,12 @@ export function formatQueue(table: QueueTable | QueueUnavailable): string {
   ]);
   const costHeader = ['of one job', 'driver ms', 'Redis ms', 'scripts', 'commands', 'bytes in', 'bytes out'];
   const costs = rows.map(({ size, cost }) => [`${size} programs`, ...costCells(cost)]);
-  const largest = rows.at(-1)!;
   return [
     alignColumns([header, ...speed]),
     '',
     alignColumns([costHeader, ...costs]),
     '',
-    ...CORES.map((count) => estimateText(estimate(largest, count), largest.size)),
+    ...CORES.map((count) => estimateText(estimate(rows, count), rows.at(-1)!.size)),
     `medians of ${samples} interleaved rounds on ${threads} threads; driver, Redis and worker share ${cores} cores`,
     `load ${load.map(threeDigits).join(' before, ')} after; ${host}`,
   ].join('\n');

@@ -6,17 +6,27 @@ import { noRedis } from './redis-needs.js';
 
 describe('bench of the queue', () => {
   it('tells what many cores need from what a job costs', () => {
-    const cost = { driverMs: 0.5, redisMs: 0.25, scripts: 4, commands: 40, bytesIn: 4000, bytesOut: 6000 };
-    const few = estimate({ shardMs: 200, cost }, 100);
-    assert.deepEqual(few, {
+    // A job costs the driver 0.5 ms and Redis 0.25; idle they take 0.1 and 0.02 of a core.
+    const row = (size: number, shardMs: number) => {
+      const wallMs = shardMs / 2;
+      const once = { scripts: 4, commands: 40, bytesIn: 4000, bytesOut: 6000 };
+      const cost = { driverMs: 0.5 + 0.1 * wallMs, redisMs: 0.25 + 0.02 * wallMs, ...once };
+      const rate = size / wallMs;
+      return { size, shardMs, queue: { median: rate, min: rate, max: rate }, cost };
+    };
+    const rows = [row(500, 4), row(32_000, 200)];
+    const rounded = Object.fromEntries(
+      Object.entries(estimate(rows, 100)).map(([name, n]) => [name, Number(n.toFixed(6))]),
+    );
+    assert.deepEqual(rounded, {
       cores: 100,
       jobsPerSecond: 500,
-      redisCores: 0.125,
-      driverCores: 0.25,
+      redisCores: 0.145,
+      driverCores: 0.35,
       megabytes: 5,
-      factor: 0.5,
+      factor: 0.625,
     });
-    assert.equal(estimate({ shardMs: 200, cost }, 10_000).factor, 50);
+    assert.ok(Math.abs(estimate(rows, 10_000).factor - 62.5) < 1e-6);
   });
 
   it('measures a queue beside a pool', { skip: noRedis }, async () => {

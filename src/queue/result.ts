@@ -98,7 +98,7 @@ function unpackShard({ header, parts }: Frame, job: ShardJob, limits: Limits): S
 
 function differences(a: Uint8Array, b: Uint8Array): Uint8Array {
   const differ = new Uint8Array(a);
-  for (const [i, byte] of b.entries()) differ[i]! ^= byte;
+  for (let i = 0; i < b.length; i++) differ[i]! ^= b[i]!;
   return differ;
 }
 
