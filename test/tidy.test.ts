@@ -40,6 +40,7 @@ const IMPORTS: { from: RegExp; not: RegExp; why: string }[] = [
   { from: /^src\/(?!engine\/)/, not: /@assemblyscript\/loader/, why: 'only src/engine knows the binary interface' },
   { from: /^src\/(?!cli\/)/, not: /\/cli\//, why: 'the command line is on top' },
   { from: /^src\/(?!threads\.ts$)/, not: /^piscina$/, why: 'src/threads.ts starts all threads' },
+  { from: /^src\/(?!queue\/)/, not: /^(?:bullmq|ioredis)$/, why: 'only src/queue knows the queue' },
   { from: /^src\/page\//, not: /^node:|\/page-build\//, why: 'the page runs in a browser' },
 ];
 
@@ -103,6 +104,7 @@ describe('tidy', () => {
       ['assembly/oracle/judge.ts', "import {\n  next,\n} from '../fuzz/next';\n", /who drives/],
       ['src/report/text.ts', "import loader from '@assemblyscript/loader';\n", /only src\/engine/],
       ['src/score/index.ts', "import { Piscina } from 'piscina';\n", /starts all threads/],
+      ['src/campaign/pool.ts', "import { Queue } from 'bullmq';\n", /only src\/queue/],
       ['src/page/app.tsx', "import { readFileSync } from 'node:fs';\n", /runs in a browser/],
       ['src/engine/engine.ts', "import { main } from '../cli/main.js';\n", /command line is on top/],
     ];

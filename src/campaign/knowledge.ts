@@ -59,9 +59,8 @@ export class Learned {
     readonly novel: readonly NovelProgram[];
     readonly keys: Uint32Array;
   }): number {
-    const before = this.states() + this.points();
-    for (const [i, byte] of shard.coverage.entries()) this.#coverage[i]! |= byte;
-    for (const [i, byte] of shard.states.entries()) this.#states[i]! |= byte;
+    const points = addBits(this.#coverage, shard.coverage, (_, before) => (before === 0 ? 1 : 0));
+    const news = points + addBits(this.#states, shard.states, bits);
     for (const key of shard.keys) if (this.#keys.size < KEYS_MAX) this.#keys.add(key);
     for (const { words, news } of shard.novel) {
       // Another shard of the epoch may have been first.
@@ -70,7 +69,7 @@ export class Learned {
       for (const what of fresh) this.#credited[what >> 3]! |= 1 << (what & 7);
       this.#keep({ words, keeper: fresh.some((what) => what >= NEWS_POINT) });
     }
-    return this.states() + this.points() - before;
+    return news;
   }
 
   #isCredited(what: number): boolean {
@@ -98,8 +97,7 @@ export class Learned {
 
   states(open?: Reached): number {
     let count = 0;
-    for (const [i, byte] of this.#states.entries())
-      for (let bits = byte | (open?.states[i] ?? 0); bits !== 0; bits &= bits - 1) count++;
+    for (const [i, byte] of this.#states.entries()) count += bits(byte | (open?.states[i] ?? 0));
     return count;
   }
 
@@ -114,6 +112,24 @@ export class Learned {
       keys: sharedWords([...this.#keys]),
     };
   }
+}
+
+function bits(byte: number): number {
+  let count = 0;
+  for (let left = byte; left !== 0; left &= left - 1) count++;
+  return count;
+}
+
+/** Adds bits to `all` and returns how much that `counts`. The driver does this for every shard: no iterators. */
+function addBits(all: Uint8Array, more: Uint8Array, counts: (fresh: number, before: number) => number): number {
+  let news = 0;
+  for (let i = 0; i < all.length; i++) {
+    const fresh = more[i]! & ~all[i]!;
+    if (fresh === 0) continue;
+    news += counts(fresh, all[i]!);
+    all[i]! |= fresh;
+  }
+  return news;
 }
 
 /** The same on memory that threads share. */
