@@ -58,14 +58,25 @@ export function formatQueue(table: QueueTable | QueueUnavailable): string {
   const { rows, threads, cores, samples, host, load } = table;
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
   const range = ({ min, max }: Spread) => `${percent(min)} to ${percent(max)}`;
-  const header = ['shards over a queue', 'shard ms', 'Pool k/s', 'queue k/s', 'overhead', 'min to max'];
-  const speed = rows.map(({ size, shardMs, pool, queue, overhead }) => [
+  const header = [
+    'shards over a queue',
+    'shard ms',
+    'Pool k/s',
+    'queue k/s',
+    'overhead',
+    'min to max',
+    'of CPU',
+    'min to max',
+  ];
+  const speed = rows.map(({ size, shardMs, pool, queue, overhead, cpu }) => [
     `${size} programs`,
     threeDigits(shardMs),
     threeDigits(pool.median),
     threeDigits(queue.median),
     percent(overhead.median),
     range(overhead),
+    percent(cpu.median),
+    range(cpu),
   ]);
   const costHeader = ['of one job', 'driver ms', 'Redis ms', 'scripts', 'commands', 'bytes in', 'bytes out'];
   const costs = rows.map(({ size, cost }) => [`${size} programs`, ...costCells(cost)]);

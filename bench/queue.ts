@@ -1,6 +1,7 @@
 // Shards over a queue beside shards in threads of one process: what the queue costs, and how far it reaches.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Lane, type LaneState } from '../src/campaign/lane.js';
@@ -49,6 +50,8 @@ export interface QueueRow {
   readonly queue: Spread;
   /** Time of the queue to that of the pool in the same round, less 1. */
   readonly overhead: Spread;
+  /** The same for the processor time of all processes together, which other load of the machine disturbs less; NaN if unknown. */
+  readonly cpu: Spread;
   readonly cost: JobCost;
 }
 
@@ -96,6 +99,7 @@ export async function runQueue(options: QueueBenchOptions = {}): Promise<QueueTa
       const jobs = Math.max(threads, Math.round(programs / size));
       const costs: ServerUse[] = [];
       const driver: number[] = [];
+      const spent = { pool: [] as number[], queue: [] as number[] };
       const contender = (id: string, runner: Runner, sample: (run: () => Promise<number>) => Promise<number>) =>
         ({
           id: `${id}-${size}`,
@@ -106,10 +110,19 @@ export async function runQueue(options: QueueBenchOptions = {}): Promise<QueueTa
       const measured = async (run: () => Promise<number>) => {
         const start = await readServer(client);
         const cpu = process.cpuUsage();
+        const before = cpuMsOf(worker.pid!);
         const done = await run();
-        const { user, system } = process.cpuUsage(cpu);
-        driver.push((user + system) / 1000 / jobs);
-        costs.push(useBetween(start, await readServer(client)));
+        const own = ownCpuMs(cpu);
+        const use = useBetween(start, await readServer(client));
+        driver.push(own / jobs);
+        costs.push(use);
+        spent.queue.push(own + use.cpuMs + cpuMsOf(worker.pid!) - before);
+        return done;
+      };
+      const alone = async (run: () => Promise<number>) => {
+        const cpu = process.cpuUsage();
+        const done = await run();
+        spent.pool.push(ownCpuMs(cpu));
         return done;
       };
       return {
@@ -117,12 +130,13 @@ export async function runQueue(options: QueueBenchOptions = {}): Promise<QueueTa
         jobs,
         costs,
         driver,
-        contenders: [contender('pool', pool, (run) => run()), contender('queue', queue, measured)],
+        spent,
+        contenders: [contender('pool', pool, alone), contender('queue', queue, measured)],
       };
     });
     const all = pairs.flatMap(({ contenders }) => contenders);
     const results = await measureRounds(all, samples, onSample);
-    const rows = pairs.map(({ size, jobs, costs, driver }, i): QueueRow => {
+    const rows = pairs.map(({ size, jobs, costs, driver, spent }, i): QueueRow => {
       const [inPool, inQueue] = [results[2 * i]!.mops, results[2 * i + 1]!.mops];
       const median = (of: (use: ServerUse) => number) => spread(costs.map((use) => of(use) / jobs)).median;
       return {
@@ -131,6 +145,7 @@ export async function runQueue(options: QueueBenchOptions = {}): Promise<QueueTa
         pool: spread(inPool.map((mops) => 1000 * mops)),
         queue: spread(inQueue.map((mops) => 1000 * mops)),
         overhead: spread(inPool.map((mops, round) => mops / inQueue[round]! - 1)),
+        cpu: spread(spent.pool.map((ms, round) => spent.queue[round]! / ms - 1)),
         cost: {
           driverMs: spread(driver).median,
           redisMs: median(({ cpuMs }) => cpuMs),
@@ -149,6 +164,23 @@ export async function runQueue(options: QueueBenchOptions = {}): Promise<QueueTa
     worker.kill('SIGKILL');
     if (worker.exitCode === null && worker.signalCode === null) await once(worker, 'exit');
     await server.end();
+  }
+}
+
+function ownCpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
+
+/** Processor time of a process so far, in steps of 10 ms; NaN where /proc does not tell. */
+function cpuMsOf(pid: number): number {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    return 10 * (Number(fields[11]) + Number(fields[12]));
+  } catch {
+    return Number.NaN;
   }
 }
 

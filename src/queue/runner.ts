@@ -30,10 +30,10 @@ export interface QueueOptions {
 /** How often it is looked for results that no bell announced, and for jobs that Redis lost. */
 const LOOK_MS = 200;
 const SWEEP_MS = 1000;
+/** Results, and jobs asked about, of one command. */
 const TAKE = 64;
 const EXISTS = 100;
 const CLOSING_MS = 2000;
-/** Jobs and results of one batch. */
 const KEEP_NOTHING = { removeOnComplete: true, removeOnFail: true } as const;
 
 interface Waiting {
