@@ -248,6 +248,7 @@ export class CampaignStore implements Journal {
       for (const table of ['position', 'lanes', 'plans', 'results', 'epochs', 'raw', 'samples'])
         this.#db.exec(`DELETE FROM ${table}`);
       this.set('build', build);
+      this.set('state', 'ready');
     });
   }
 
