@@ -100,7 +100,7 @@ describe('what a campaign keeps of itself', () => {
     assert.ok(Math.abs(seconds - result.seconds) < 0.01);
     assert.deepEqual(record.outcome, { digest, valid, interrupted: false, quarantined: [] });
     assert.deepEqual(record.asked, { seed: '1', strategy: 'guided', programs: 30_000, keepGoing: true });
-    assert.equal(record.kernel, 'seed');
+    assert.deepEqual(record.kernels, [{ kernel: 'seed', with: [], without: [] }]);
     assert.equal(record.workers, 2);
     assert.ok(record.ended !== undefined && Date.parse(record.ended) >= Date.parse(record.started));
     const last = record.samples.at(-1)!;
@@ -215,7 +215,7 @@ describe('what a campaign keeps of itself', () => {
       [{ ...data, totals: { ...data.totals, canary: undefined } }, /totals\.canary is no object/],
       [{ ...data, outcome: { ...data.outcome, valid: 1 } }, /outcome\.valid: expected true or false/],
       [{ ...data, found: [{ id: 7, seconds: 1 }] }, /found\[0\]\.id: expected a text/],
-      [{ ...data, with: [{}] }, /with\[0\]: expected a text/],
+      [{ ...data, kernels: [{ ...data.kernels[0], with: [{}] }] }, /kernels\[0\]\.with\[0\]: expected a text/],
     ];
     for (const [wrong, expected] of broken) {
       assert.throws(
@@ -285,7 +285,7 @@ describe('report of a directory', () => {
     writeFileSync(join(out, 'campaign.json'), '{"format":1,"samples":[]}');
     const { status, stderr } = report();
     assert.equal(status, 0);
-    assert.match(stderr, /left out: .*campaign\.json: kernel is missing/);
+    assert.match(stderr, /left out: .*campaign\.json: kernels is missing/);
     assert.match(held().notes[0]!, /^No charts: campaign\.json cannot be read: /);
   });
 });

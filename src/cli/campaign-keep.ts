@@ -1,14 +1,18 @@
 // breakcow campaign status, list, export, verify, prune, pause, run and stop.
+
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
-import { openStore, saveFinding } from '../findings/store.js';
+import { openStore, saveFinding, writeWhole } from '../findings/store.js';
 import { reopenCampaign } from '../night/begin.js';
 import { type Wish, wish } from '../night/control.js';
 import { CAMPAIGNS, findCampaign, listCampaigns, removeCampaign } from '../night/places.js';
 import { verifyFindings } from '../night/verify.js';
+import { RECORD } from '../report/record.js';
 import { isDriven } from '../store/lock.js';
 import { CampaignReader } from '../store/read.js';
+import { recordOfCampaign } from '../watch/story.js';
 import { campaignJson, campaignRow } from './campaign-data.js';
 import { duration, statusText } from './campaign-text.js';
 import { parseDuration, withJson } from './options.js';
@@ -81,7 +85,9 @@ export function listCommand(): Command {
 export function exportCommand(): Command {
   const command = new Command('export')
     .summary('its findings as a directory, as "fuzz --out" keeps them')
-    .description('Write each finding as JSON and as text, for "replay", "report" and "export".')
+    .description(
+      'Write each finding as JSON and as text, for "replay", "report" and "export", and the course of the campaign as campaign.json, for the overview of "report".',
+    )
     .argument('[name]', NAME)
     .requiredOption('--out <directory>', 'where to')
     .addHelpText(
@@ -90,12 +96,13 @@ export function exportCommand(): Command {
     );
   return withJson(withDir(command)).action((name: string | undefined, options: Options & { out: string }) => {
     openStore(options.out);
-    const ids = reading(options.dir, name, (reader) =>
-      reader.findings().map(({ json, report }) => {
-        saveFinding(options.out, json, report);
-        return json.id;
-      }),
-    );
+    const { catalogue } = loadEngine();
+    const ids = reading(options.dir, name, (reader) => {
+      const found = reader.findings();
+      for (const { json, report } of found) saveFinding(options.out, json, report);
+      writeWhole(join(options.out, RECORD), `${JSON.stringify(recordOfCampaign(catalogue, reader))}\n`);
+      return found.map(({ id }) => id);
+    });
     if (options.json) printJson({ out: options.out, findings: ids });
     else print(`${options.out}: ${counted(ids.length, 'finding')}`);
   });

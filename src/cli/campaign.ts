@@ -9,6 +9,7 @@ import {
   wishCommands,
 } from './campaign-keep.js';
 import { resumeCommand, startCommand } from './campaign-run.js';
+import { serveCommand } from './campaign-serve.js';
 
 export function campaignCommand(): Command {
   const command = new Command('campaign')
@@ -21,6 +22,7 @@ export function campaignCommand(): Command {
       `
 Over night:
   breakcow campaign start --kernel v6.18 --kernel repaired --kernel seed --time 8h
+  breakcow campaign serve                     a page to watch it
   breakcow campaign status                    in the morning
   breakcow campaign resume                    after a power cut, or --time 8h more
 
@@ -32,6 +34,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error,
     resumeCommand(),
     statusCommand(),
     listCommand(),
+    serveCommand(),
     exportCommand(),
     verifyCommand(),
     pruneCommand(),

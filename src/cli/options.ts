@@ -67,6 +67,16 @@ export function parseDuration(text: string): number {
   return ms;
 }
 
+const MAX_PORT = 65535;
+
+/** 0 = any free one. */
+export function parsePort(text: string): number {
+  const port = /^\d+$/.test(text) ? Number(text) : -1;
+  if (port < 0 || port > MAX_PORT)
+    throw new UsageError(`port "${text}": expected a number from 0 to ${MAX_PORT}; 0 = any free one`);
+  return port;
+}
+
 const MAX_WORKERS = 256;
 
 /** Threads, or `auto` = as many as this machine runs at once. */

@@ -4,18 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { Command, Option } from 'commander';
 import { UsageError } from '../errors.js';
 import { playgroundHtml } from '../page-build/html.js';
-import { withJson } from './options.js';
+import { parsePort, withJson } from './options.js';
 import { print, printJson } from './output.js';
 
 const DEFAULT_PORT = 8420;
-const MAX_PORT = 65535;
-
-function parsePort(text: string): number {
-  const port = /^\d+$/.test(text) ? Number(text) : -1;
-  if (port < 0 || port > MAX_PORT)
-    throw new UsageError(`port "${text}": expected a number from 0 to ${MAX_PORT}; 0 = any free one`);
-  return port;
-}
 
 /** Serves the page on 127.0.0.1 until the process ends. */
 function serve(port: number, json: boolean): Promise<void> {

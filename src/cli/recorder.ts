@@ -77,7 +77,7 @@ export class Recorder {
     this.#written = performance.now();
     const { spec, asked, workers } = this.#recorded;
     const record = makeRecord({
-      ...specJson(spec),
+      kernels: [specJson(spec)],
       asked,
       workers,
       started: this.#started.toISOString(),

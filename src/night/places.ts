@@ -64,6 +64,6 @@ export function freeName(directory: string, day: Date): string {
 
 /** The campaign and all that stands beside it. */
 export function removeCampaign(path: string): void {
-  for (const ending of ['', '-wal', '-shm', '.lock', '.lock-journal', '.lock.pid', '.control'])
+  for (const ending of ['', '-wal', '-shm', '.lock', '.lock-journal', '.lock.pid', '.control', '.log'])
     rmSync(`${path}${ending}`, { force: true });
 }

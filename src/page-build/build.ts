@@ -1,4 +1,4 @@
-// npm run build:page: the browser code, its worker and its style, each as one file, and the playground that holds them.
+// npm run build:page: the browser code of each page, its workers and its style, and the playground that holds them.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -38,14 +38,18 @@ async function bundle(
   if (left.length > 0) throw new Error(`${entry} needs ${left.join(', ')}: no browser has that`);
 }
 
-await bundle('src/page/main.tsx', 'build/page.js', { format: 'esm', jsx: 'automatic', jsxImportSource: 'preact' });
+const JSX = { format: 'esm', jsx: 'automatic', jsxImportSource: 'preact' } as const;
+await bundle('src/page/main.tsx', 'build/page.js', JSX);
+await bundle('src/page/watch-main.tsx', 'build/watch.js', JSX);
 await bundle('src/page/hunt-worker.ts', 'build/page-worker.js', { format: 'iife' });
-const STYLES = [
-  'node_modules/uplot/dist/uPlot.min.css',
-  'src/page/style.css',
-  'src/page/fuzz-here.css',
-  'src/page/overview.css',
-];
-writeFileSync(root('build/page.css'), STYLES.map((path) => readFileSync(root(path), 'utf8')).join('\n'));
+
+const STYLES: Readonly<Record<string, readonly string[]>> = {
+  page: ['style', 'fuzz-here', 'overview'],
+  watch: ['style', 'overview', 'watch'],
+};
+for (const [name, styles] of Object.entries(STYLES)) {
+  const paths = ['node_modules/uplot/dist/uPlot.min.css', ...styles.map((style) => `src/page/${style}.css`)];
+  writeFileSync(root(`build/${name}.css`), paths.map((path) => readFileSync(root(path), 'utf8')).join('\n'));
+}
 mkdirSync(root('dist/playground'), { recursive: true });
 writeFileSync(root('dist/playground/index.html'), playgroundHtml());

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import { originShort } from '../report/headline.js';
 import type { CampaignStory, FindingSummary } from '../report/story.js';
 import { counted, duration } from '../text/numbers.js';
-import type { LinkTo } from './overview.js';
+import type { LinkTo, Marks } from './overview.js';
 import { byCause, byInvariant, type Fate, matrixOf } from './story-views.js';
 
 interface Props {
@@ -17,7 +17,14 @@ function met({ firstAt }: FindingSummary): string {
   return `after ${counted(programs, 'program')}${seconds === undefined ? '' : `, ${duration(seconds)}`}`;
 }
 
-function FindingCard({ finding, several, linkTo }: { finding: FindingSummary; several: boolean; linkTo: LinkTo }) {
+interface CardProps {
+  readonly finding: FindingSummary;
+  readonly several: boolean;
+  readonly linkTo: LinkTo;
+  readonly marks: Marks;
+}
+
+function FindingCard({ finding, several, linkTo, marks }: CardProps) {
   const { id, slug, promise, minimized, length, cures, shortest, kernel } = finding;
   const size = `${counted(length, 'operation')}${shortest?.proven ? ', none shorter shows it' : ''}`;
   const facts = [several ? kernel : '', size, met(finding)].filter((fact) => fact !== '');
@@ -28,6 +35,12 @@ function FindingCard({ finding, several, linkTo }: { finding: FindingSummary; se
           <b>{slug}</b> {id}
         </a>{' '}
         <span class={finding.origin.inherited ? 'since' : 'since own'}>{originShort(finding.origin, kernel)}</span>
+        {marks(finding).map((mark) => (
+          <span key={mark}>
+            {' '}
+            <span class="since mark">{mark}</span>
+          </span>
+        ))}
       </p>
       <p>{promise}</p>
       <p>
@@ -49,7 +62,9 @@ function FindingCard({ finding, several, linkTo }: { finding: FindingSummary; se
   );
 }
 
-export function ByCause({ story, linkTo }: Props) {
+const unmarked: Marks = () => [];
+
+export function ByCause({ story, linkTo, marks = unmarked }: Props & { readonly marks?: Marks }) {
   return (
     <section aria-label="Findings by cause">
       <h2>Findings by cause</h2>
@@ -69,6 +84,7 @@ export function ByCause({ story, linkTo }: Props) {
                   finding={finding}
                   several={story.kernels.length > 1}
                   linkTo={linkTo}
+                  marks={marks}
                 />
               ))}
             </ul>
@@ -124,8 +140,8 @@ export function ByKernel({ story, linkTo }: Props) {
     <section class="panel" aria-label="Findings on every kernel">
       <h2>Findings on every kernel</h2>
       <p class="quiet">
-        ✗ broken there, · kept, ? the kernel refuses an operation of the program. The kernel on trial is bold; press a
-        kernel's name to have what it breaks first.
+        ✗ broken there, · kept, ? the kernel refuses an operation of the program. A kernel's name puts what it breaks
+        first.
       </p>
       <div class="wide">
         <table class="matrix">

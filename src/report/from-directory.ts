@@ -36,7 +36,7 @@ export function storyOf(engine: Engine, { findings, record, missing }: Directory
     else kept.push(finding.stored.id);
   }
   const found = [...new Set(findings.map(({ spec }) => printSpec(spec)))].sort();
-  const kernels = record ? [printSpec(record)] : found;
+  const kernels = record ? record.kernels.map(printSpec) : found;
   const others = record ? told.filter(({ id }) => !seconds.has(id)).length : 0;
   const elsewhere = findings.some(({ spec, stored }) => printSpec(spec) !== printSpec(stored));
   const notes = [

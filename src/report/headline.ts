@@ -13,6 +13,8 @@ export interface Headline {
   readonly standing: 'good' | 'open' | 'bad';
 }
 
+const UNKNOWN_END = 'Not ended when this was told: it still ran, or was killed.';
+
 function times({ started, asked, workers, totals }: CampaignStory): string {
   if (!started || !totals) return '';
   const how = asked ? ` (${asked.strategy}, seed ${asked.seed})` : '';
@@ -40,7 +42,7 @@ function foundText({ findings, kernels, totals }: CampaignStory): string {
   return `Found: ${what}: ${inherited} inherited from the releases below, ${own} of ${whose}.`;
 }
 
-function trustText({ totals, outcome }: CampaignStory): Pick<Headline, 'trust' | 'standing'> {
+function trustText({ totals, outcome, stands }: CampaignStory): Pick<Headline, 'trust' | 'standing'> {
   if (!totals) return { trust: '', standing: 'open' };
   const { kernel, found, programs } = totals.canary;
   const tries = counted(programs, 'program');
@@ -49,8 +51,7 @@ function trustText({ totals, outcome }: CampaignStory): Pick<Headline, 'trust' |
     outcome?.interrupted ? ' Interrupted before its budget was spent.' : '',
     outcome && outcome.quarantined.length > 0 ? ` ${counted(outcome.quarantined.length, 'shard')} left out.` : '',
   ].join('');
-  if (!outcome)
-    return { trust: `Not ended when this was told: it still ran, or was killed. So far ${canary}.`, standing: 'open' };
+  if (!outcome) return { trust: `${stands ?? UNKNOWN_END} So far ${canary}.`, standing: 'open' };
   if (!outcome.valid) return { trust: `Not valid: ${canary}, so silence proves nothing.${ends}`, standing: 'bad' };
   return { trust: `Valid: ${canary}.${ends}`, standing: outcome.quarantined.length > 0 ? 'open' : 'good' };
 }

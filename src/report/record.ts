@@ -8,8 +8,10 @@ import type { Asked, Outcome, Sample, Totals } from './story.js';
 export const RECORD = 'campaign.json';
 const FORMAT = 1;
 
-export interface CampaignRecord extends KernelSpec {
+export interface CampaignRecord {
   readonly format: typeof FORMAT;
+  /** On trial. */
+  readonly kernels: readonly KernelSpec[];
   readonly asked: Asked;
   readonly workers: number;
   /** ISO times; no `ended`: it runs, or was killed. */
@@ -46,9 +48,7 @@ export function parseRecord(text: string): CampaignRecord {
   const ended = fields.optional('ended', (name) => fields.time(name));
   const outcome = fields.optional('outcome', (name) => readOutcome(fields.inner(name)));
   return makeRecord({
-    kernel: fields.text('kernel'),
-    with: fields.list('with', readText),
-    without: fields.list('without', readText),
+    kernels: fields.list('kernels', readKernel),
     asked: readAsked(fields.inner('asked')),
     workers: fields.number('workers'),
     started: fields.time('started'),
@@ -126,6 +126,15 @@ class Fields {
 function readText(value: unknown, path: string): string {
   if (typeof value === 'string') return value;
   throw new UsageError(value === undefined ? `${path} is missing` : `${path}: expected a text`);
+}
+
+function readKernel(data: unknown, path: string): KernelSpec {
+  const fields = new Fields(data, path);
+  return {
+    kernel: fields.text('kernel'),
+    with: fields.list('with', readText),
+    without: fields.list('without', readText),
+  };
 }
 
 function readAsked(fields: Fields): Asked {

@@ -5,12 +5,12 @@ export const MOST_SAMPLES = 600;
 const FINEST_SECONDS = 0.15;
 
 /** Samples at least a step apart, besides the first and the newest one. When they are too many, the step doubles. */
-export class Series {
+export class Series<S extends Pick<Sample, 'seconds'> = Sample> {
   readonly #most: number;
   #step: number;
-  #kept: Sample[] = [];
+  #kept: S[] = [];
   /** The newest one, if it is not kept yet. */
-  #newest: Sample | undefined;
+  #newest: S | undefined;
 
   /** `most`: 2 or more. */
   constructor(most: number = MOST_SAMPLES, step: number = FINEST_SECONDS) {
@@ -19,18 +19,18 @@ export class Series {
   }
 
   /** In the order of time: whatever is no earlier than this sample gives way to it. */
-  add(sample: Sample): void {
+  add(sample: S): void {
     while (this.#kept.length > 0 && this.#kept.at(-1)!.seconds >= sample.seconds) this.#kept.pop();
     const last = this.#kept.at(-1);
     if (last && sample.seconds - last.seconds < this.#step) this.#newest = sample;
     else this.#keep(sample);
   }
 
-  get samples(): readonly Sample[] {
+  get samples(): readonly S[] {
     return this.#newest ? [...this.#kept, this.#newest] : this.#kept;
   }
 
-  #keep(sample: Sample): void {
+  #keep(sample: S): void {
     this.#newest = undefined;
     this.#kept.push(sample);
     // One place is the newest one's.

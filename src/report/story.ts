@@ -93,12 +93,17 @@ export interface CampaignStory {
   readonly workers?: number;
   readonly totals?: Totals;
   readonly outcome?: Outcome;
+  /** How it stands, in a sentence, where it has no outcome yet. */
+  readonly stands?: string;
   /** In the order of time; empty = none were kept. */
   readonly samples: readonly Sample[];
   readonly findings: readonly FindingSummary[];
   /** What is missing or odd here, a sentence each. */
   readonly notes: readonly string[];
 }
+
+/** All of it but what grows. */
+export type StoryHead = Omit<CampaignStory, 'samples' | 'findings'>;
 
 /** What of a finding only its campaign knows. */
 export interface Discovery {

@@ -1,14 +1,18 @@
 // A campaign's file as readers see it: status, page, metrics, export. It may be written meanwhile.
 import { existsSync } from 'node:fs';
-import type { CampaignResult } from '../campaign/types.js';
+import type { EpochState } from '../campaign/state.js';
+import type { CampaignResult, Quarantined } from '../campaign/types.js';
 import { UsageError } from '../errors.js';
 import type { FindingJson } from '../report/json.js';
+import { unpack } from './codec.js';
 import type { CampaignConfig, CampaignState } from './config.js';
-import { type Db, openToRead } from './database.js';
+import { type Db, openToRead, type Row } from './database.js';
 import { isDriven } from './lock.js';
 
 export interface Sample {
-  /** Active time. */
+  /** Rises with each sample that is taken. */
+  readonly row: number;
+  /** Active time. It steps back where a campaign that was killed is taken up again. */
   readonly seconds: number;
   /** ISO. */
   readonly at: string;
@@ -50,6 +54,8 @@ export interface StoredFindingRow {
 }
 
 export interface EventRow {
+  /** Rises with each. */
+  readonly id: number;
   readonly at: string;
   readonly kind: string;
   readonly text: string;
@@ -63,8 +69,26 @@ export interface WorkerRow {
   readonly seen: string;
 }
 
+/** A finding without what it is made of. */
+export interface FindingKey {
+  readonly lane: number;
+  readonly place: number;
+  readonly cause: string;
+  readonly slug: string;
+  /** ISO. */
+  readonly found: string;
+  /** Another one whenever anything of the finding changes. */
+  readonly version: string;
+}
+
+/** What the last merged epoch says of the whole campaign. */
+export type Position = Pick<EpochState, 'canaries' | 'digest'> & { readonly quarantined: readonly Quarantined[] };
+
 /** What the state is called if a driver has the campaign, and if none has. */
 export type LiveState = CampaignState | 'interrupted';
+
+/** A finding whose shortest program is another one's is that one. */
+const IS_ONE = `(final IS NULL OR final <> 'null')`;
 
 export class CampaignReader {
   readonly path: string;
@@ -119,13 +143,30 @@ export class CampaignReader {
     return this.#meta('result');
   }
 
-  samples(): Sample[] {
-    return this.#db.all('SELECT * FROM samples ORDER BY seconds').map(sampleOf);
+  /** A number that changes whenever anybody writes the file. */
+  get version(): number {
+    return Number(this.#db.get('PRAGMA data_version')?.data_version);
+  }
+
+  /** undefined: no epoch is merged, or the campaign was pruned. */
+  get position(): Position | undefined {
+    const row = this.#db.get('SELECT state FROM position');
+    return row && unpack<EpochState>(row.state as Uint8Array);
+  }
+
+  /** In the order in which they were taken, from this row on. */
+  samples(from = 0): Sample[] {
+    return this.#db.all('SELECT rowid, * FROM samples WHERE rowid >= ? ORDER BY rowid', from).map(sampleOf);
   }
 
   last(): Sample | undefined {
-    const row = this.#db.get('SELECT * FROM samples ORDER BY seconds DESC LIMIT 1');
+    const row = this.#db.get('SELECT rowid, * FROM samples ORDER BY rowid DESC LIMIT 1');
     return row && sampleOf(row);
+  }
+
+  /** The most memory that a driver took, in bytes. */
+  mostRss(): number {
+    return Number(this.#db.get('SELECT max(rss) AS most FROM samples')?.most ?? 0);
   }
 
   arms(): ArmRow[] {
@@ -153,26 +194,33 @@ export class CampaignReader {
 
   /** In the order of discovery on each kernel; by their shortest programs where those were looked for. */
   findings(): StoredFindingRow[] {
-    const rows = this.#db.all(`SELECT * FROM findings WHERE final IS NULL OR final <> 'null' ORDER BY lane, place`);
-    return rows.map((row) => {
-      const json = JSON.parse(String(row.final ?? row.json)) as FindingJson;
-      return {
-        lane: Number(row.lane),
-        place: Number(row.place),
-        id: json.id,
-        slug: json.slug,
-        cause: json.cause.key,
-        found: String(row.found),
-        seconds: Number(row.seconds),
-        json,
-        report: String(row.final_report ?? row.report),
-        verified: row.verified === null ? '' : String(row.verified),
-      };
-    });
+    return this.#db.all(`SELECT * FROM findings WHERE ${IS_ONE} ORDER BY lane, place`).map(findingOf);
+  }
+
+  finding(lane: number, place: number): StoredFindingRow | undefined {
+    const row = this.#db.get(`SELECT * FROM findings WHERE ${IS_ONE} AND lane = ? AND place = ?`, lane, place);
+    return row && findingOf(row);
+  }
+
+  /** Quick, however long the findings are. */
+  findingKeys(): FindingKey[] {
+    const rows = this.#db.all(
+      `SELECT lane, place, id, slug, found, final IS NULL AS raw, verified,
+         json_extract(coalesce(final, json), '$.cause.key') AS cause
+       FROM findings WHERE ${IS_ONE} ORDER BY lane, place`,
+    );
+    return rows.map(({ lane, place, id, slug, found, raw, verified, cause }) => ({
+      lane: Number(lane),
+      place: Number(place),
+      cause: String(cause),
+      slug: String(slug),
+      found: String(found),
+      version: JSON.stringify([id, raw, verified]),
+    }));
   }
 
   findingCount(): number {
-    return Number(this.#db.get(`SELECT count(*) AS n FROM findings WHERE final IS NULL OR final <> 'null'`)?.n ?? 0);
+    return Number(this.#db.get(`SELECT count(*) AS n FROM findings WHERE ${IS_ONE}`)?.n ?? 0);
   }
 
   workers(): WorkerRow[] {
@@ -191,7 +239,13 @@ export class CampaignReader {
       kind === undefined
         ? this.#db.all('SELECT * FROM events ORDER BY id DESC LIMIT ?', limit)
         : this.#db.all('SELECT * FROM events WHERE kind = ? ORDER BY id DESC LIMIT ?', kind, limit);
-    return rows.map(({ at, kind: what, text }) => ({ at: String(at), kind: String(what), text: String(text) }));
+    return rows.map(eventOf);
+  }
+
+  /** The last of those after this one, the oldest first. */
+  eventsAfter(id: number, limit: number): EventRow[] {
+    const rows = this.#db.all('SELECT * FROM events WHERE id > ? ORDER BY id DESC LIMIT ?', id, limit);
+    return rows.map(eventOf).reverse();
   }
 
   #meta<T>(key: string): T | undefined {
@@ -200,9 +254,30 @@ export class CampaignReader {
   }
 }
 
-function sampleOf(row: Readonly<Record<string, unknown>>): Sample {
+function eventOf({ id, at, kind, text }: Row): EventRow {
+  return { id: Number(id), at: String(at), kind: String(kind), text: String(text) };
+}
+
+function findingOf(row: Row): StoredFindingRow {
+  const json = JSON.parse(String(row.final ?? row.json)) as FindingJson;
+  return {
+    lane: Number(row.lane),
+    place: Number(row.place),
+    id: json.id,
+    slug: json.slug,
+    cause: json.cause.key,
+    found: String(row.found),
+    seconds: Number(row.seconds),
+    json,
+    report: String(row.final_report ?? row.report),
+    verified: row.verified === null ? '' : String(row.verified),
+  };
+}
+
+function sampleOf(row: Row): Sample {
   const number = (name: string) => Number(row[name]);
   return {
+    row: number('rowid'),
     seconds: number('seconds'),
     at: String(row.at),
     programs: number('programs'),
