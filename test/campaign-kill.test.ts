@@ -7,7 +7,7 @@ import { dump } from './store-dump.js';
 
 // kill -9 at random moments, from the first milliseconds on. BREAKCOW_KILLS=200 is the long form.
 const KILLS = Number(process.env.BREAKCOW_KILLS ?? 16);
-const BUDGET = ['--programs', '60000', '--workers', '2'];
+const BUDGET = ['--programs', '250000', '--workers', '2'];
 
 describe('a campaign that is killed', () => {
   const dir = scratch();
@@ -26,7 +26,7 @@ describe('a campaign that is killed', () => {
         ? ['resume', 'wild', '--workers', '2']
         : ['start', '--name', 'wild', ...BUDGET];
       const { child, ended } = campaignLater([...begun, '--dir', dir]);
-      const timer = kills < KILLS ? setTimeout(() => child.kill('SIGKILL'), 100 + 800 * Math.random()) : undefined;
+      const timer = kills < KILLS ? setTimeout(() => child.kill('SIGKILL'), 150 + 1600 * Math.random()) : undefined;
       const { status, stderr } = await ended;
       clearTimeout(timer);
       if (status === 'SIGKILL') {

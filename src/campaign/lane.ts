@@ -12,7 +12,6 @@ export interface LaneState {
   readonly learned: LearnedState;
   readonly kinds: KindsState;
   readonly work: Work;
-  readonly age: number;
 }
 
 /** A kind of failure that the kernel had not shown counts as so many states. */
@@ -23,8 +22,6 @@ export class Lane {
   readonly spec: KernelSpec;
   readonly vector: KnobVector;
   readonly learned: Learned;
-  /** Epochs planned for it. */
-  age: number;
   readonly #catalogue: Catalogue;
   readonly #kinds: Kinds;
   #work: Work;
@@ -38,11 +35,10 @@ export class Lane {
     this.learned = new Learned(catalogue.at('COVERAGE_SIZE'), catalogue.at('STATES_SIZE'), from?.learned);
     this.#kinds = new Kinds(from?.kinds);
     this.#work = from?.work ?? { programs: 0, ops: 0, faults: 0 };
-    this.age = from?.age ?? 0;
   }
 
   get state(): LaneState {
-    return { learned: this.learned.state, kinds: this.#kinds.state, work: this.#work, age: this.age };
+    return { learned: this.learned.state, kinds: this.#kinds.state, work: this.#work };
   }
 
   get work(): Work {

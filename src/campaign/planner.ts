@@ -10,6 +10,8 @@ export class Planner {
   readonly #rotation: Rotation;
   /** Planned and not merged, by epoch. */
   readonly #planned = new Map<number, Planned>();
+  /** Epochs planned for each lane: they grow with it. Not the lane's own: planning changes it, merging does not. */
+  readonly #ages: number[];
   #nextEpoch: number;
   #nextShard: number;
   #left: number | undefined;
@@ -25,6 +27,7 @@ export class Planner {
     this.#lanes = lanes;
     this.#shards = epochShards;
     this.#rotation = new Rotation(arms, state?.rotation);
+    this.#ages = lanes.map((_, i) => state?.ages[i] ?? 0);
     this.#nextEpoch = state?.nextEpoch ?? 0;
     this.#nextShard = state?.nextShard ?? 0;
     this.#left = state ? state.left : programs;
@@ -54,9 +57,10 @@ export class Planner {
     return [...this.#planned.values()];
   }
 
-  get state(): Pick<EpochState, 'rotation' | 'left' | 'nextEpoch' | 'nextShard'> {
+  get state(): Pick<EpochState, 'rotation' | 'ages' | 'left' | 'nextEpoch' | 'nextShard'> {
     return {
       rotation: this.#rotation.state,
+      ages: [...this.#ages],
       left: this.#left,
       nextEpoch: this.#nextEpoch,
       nextShard: this.#nextShard,
@@ -68,7 +72,7 @@ export class Planner {
     const arm = this.#rotation.next();
     const { lane: index, style } = this.#rotation.arms[arm]!;
     const lane = this.#lanes[index]!;
-    const size = shardPrograms(lane.age++);
+    const size = shardPrograms(this.#ages[index]!++);
     const shards = this.#shards;
     const programs = Math.min(shards * size, this.#left ?? Number.POSITIVE_INFINITY);
     const plan = { epoch: this.#nextEpoch++, arm, lane: index, style, first: this.#nextShard, shards, programs, size };
