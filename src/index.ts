@@ -14,6 +14,7 @@ export { type Diagnosis, diagnose, type Finding, minimizeCauses } from './findin
 export { minimizeBreaking } from './findings/minimize.js';
 export { Trial } from './findings/trial.js';
 export { type DiagnosisJson, diagnosisJson, type FindingJson, findingJson } from './report/json.js';
+export type { CampaignStory, FindingSummary, Sample } from './report/story.js';
 export { reportText } from './report/text.js';
 export { printSpec, programId } from './text/id.js';
 export { parseProgram } from './text/parse.js';

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { withSwapDevice } from '../src/export/swap-device.js';
 import { MINUTE, needs } from './executor-needs.js';
-import { withSwapDevice } from './swap-device.js';
 
 // What is said about a kernel in C, each program on its own.
 

@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadEngine } from '../src/engine/engine.js';
-import { MAX_OPS, RESULT } from '../src/engine/opword.js';
 import { type CheckResult, checkKernel } from '../src/explore/check.js';
 import { BROKEN, buildGraph, type EdgeSource, type Edges, type Graph } from '../src/explore/graph.js';
 import { decisiveStep, HORIZON, Inevitability, type Odds, oddsOf, type Prospects } from '../src/explore/inevitable.js';
@@ -11,6 +10,7 @@ import { parseScope } from '../src/explore/scope.js';
 import { diagnose } from '../src/findings/finding.js';
 import { prospectsText } from '../src/report/prospects.js';
 import { parseProgram } from '../src/text/parse.js';
+import { sampled } from './sampled.js';
 
 const BIN = fileURLToPath(new URL('../../bin/breakcow.js', import.meta.url));
 
@@ -164,53 +164,6 @@ const SPEC = { kernel: 'v5.7', with: [], without: [] };
 const SCOPE = parseScope('swap=0,uffd=none');
 const LEAK = 'mmap A p0; write A p0; h=gup A p0 R GET; fork A->B; munmap A p0; write B p0';
 
-/** A generator of 32-bit numbers: xorshift. */
-function random(seed: number): (below: number) => number {
-  let x = seed;
-  return (below) => {
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>> 0) % below;
-  };
-}
-
-/** Share of random programs after `prefix` that break `invariant`, each step drawn evenly among those that apply. */
-function sampled(alphabet: Uint32Array, prefix: Uint32Array, invariant: number, samples: number): number {
-  const draw = random(20_200_810);
-  const program = () => new Uint32Array(engine.module.memory.buffer, catalogue.at('PROGRAM'), MAX_OPS);
-  engine.configure(SPEC);
-  engine.setJudges('world');
-  engine.begin(prefix);
-  for (let i = 0; i < prefix.length; i++) engine.step(i, prefix.length);
-  assert.equal(engine.brokenSoFar(), 0);
-  const start = engine.save();
-  let hits = 0;
-  for (let n = 0; n < samples; n++) {
-    engine.restore(start);
-    let mask = 0;
-    const refused = new Set<number>();
-    // Where everybody has exited, nothing applies.
-    for (let at = prefix.length; at < prefix.length + HORIZON && mask === 0 && refused.size < alphabet.length; ) {
-      const word = alphabet[draw(alphabet.length)]!;
-      program()[at] = word;
-      engine.step(at, at + 1);
-      // An op that does not apply changes nothing: drawing again is drawing among those that do.
-      if (engine.result(at) === RESULT.SKIP) {
-        refused.add(word);
-        continue;
-      }
-      refused.clear();
-      at++;
-      mask = engine.brokenSoFar();
-    }
-    if ((mask >>> invariant) & 1) hits++;
-    if (mask !== 0) engine.begin(prefix);
-  }
-  engine.setJudges('touched');
-  return hits / samples;
-}
-
 describe('inevitability', () => {
   const words = parseProgram(LEAK, catalogue.ops);
   let check: CheckResult;
@@ -227,7 +180,7 @@ describe('inevitability', () => {
     const diagnosis = diagnose(engine, SPEC, words);
     assert.ok(diagnosis);
     invariant = diagnosis.violation.invariant;
-    const answer = await inevitability.of(engine, [diagnosis]);
+    const answer = await inevitability.of(engine, [{ words, invariant }]);
     assert.ok(answer);
     prospects = answer[0]!;
   });
@@ -256,7 +209,7 @@ describe('inevitability', () => {
     const samples = 20_000;
     for (const step of [2, 4, 5]) {
       const { probability } = prospects.steps[step]!;
-      const share = sampled(check.subject.alphabet, words.subarray(0, step), invariant, samples);
+      const share = sampled(engine, SPEC, check.subject.alphabet, words.subarray(0, step), invariant, samples);
       const error = Math.sqrt((probability * (1 - probability)) / samples);
       assert.ok(Math.abs(share - probability) < 4 * error, `step ${step}: ${share}, not ${probability} +- ${error}`);
     }

@@ -55,6 +55,11 @@ const CASES: readonly Case[] = [
     program: 'mmap A p0; h1=gup A p0 W PIN; h0=gup A p0 W GET; fork A->B; hwrite h0; exit A; hread h1',
   },
   {
+    why: "a child's pin may show such writes, also when the child is gone: nobody said what its page holds",
+    program:
+      'mmap A p0; h0=gup A p0 W GET; hwrite h0; fork A->B; h1=gup B p0 R PIN fast-only; hwrite h0; exit B; hread h1',
+  },
+  {
     why: 'of two calls at once that want one handle, one gets it',
     program: 'mmap A p0; [h=gup A p0 R GET || h=gup A p0 W GET]@12; read A p0',
   },

@@ -1,68 +1,25 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { after, before, describe, it } from 'node:test';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { loadEngine } from '../src/engine/engine.js';
 import { Stepper } from '../src/engine/stepper.js';
 import { startSession } from '../src/page/session.js';
 import { toFragment } from '../src/page/state.js';
 import { gallery, pageHtml } from '../src/page-build/html.js';
 import { printProgram } from '../src/text/print.js';
+import { pageInChromium, skip, step, verdict } from './page-browser-open.js';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'chrome'];
 const BIN = fileURLToPath(new URL('../../bin/breakcow.js', import.meta.url));
 const WRONG_SIDE = 'mmap A p0; write A p0; fork A->B; h=gup B p0 R GET; munmap B p0; write A p0; hread h';
 const kernel = (name: string) => ({ kernel: name, with: [], without: [] });
 
-function installed(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
-}
-
-const executable = process.env.CHROMIUM ?? installed();
-const skip = executable || process.env.CI ? false : 'the page is tried in Chromium: apt install chromium';
-
 describe('the page in Chromium', { skip }, () => {
-  const directory = mkdtempSync(join(tmpdir(), 'breakcow-browser-'));
-  const file = join(directory, 'page.html');
   const engine = loadEngine();
-  let browser: Browser;
-  before(async () => {
-    assert.ok(executable, 'no Chromium on this machine: apt install chromium, or name one in CHROMIUM');
+  const { open, browser } = pageInChromium(() => {
     const findings = [{ name: 'wrong side', program: WRONG_SIDE, spec: kernel('v5.7'), note: '' }];
-    writeFileSync(file, pageHtml({ title: 'on trial', findings, gallery: gallery() }));
-    // Chromium's own sandbox does not work for root, which containers are.
-    browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] });
+    return pageHtml({ title: 'on trial', findings, gallery: gallery() });
   });
-  after(async () => {
-    await browser?.close();
-    rmSync(directory, { recursive: true });
-  });
-
-  /** Opens the page from disk with the network off; whatever it complains of, or asks the network for, fails the test. */
-  async function open(options: BrowserContextOptions, look: (page: Page) => Promise<void>, fragment = '') {
-    const context = await browser.newContext({ offline: true, ...options });
-    context.setDefaultTimeout(5000);
-    const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('dialog', (dialog) => {
-      complaints.push(`dialog ${dialog.message()}`);
-      return dialog.dismiss();
-    });
-    page.on('request', (request) => /^(?:file|data):/.test(request.url()) || complaints.push(request.url()));
-    await page.goto(`${pathToFileURL(file).href}${fragment}`);
-    await look(page);
-    await context.close();
-    assert.deepEqual(complaints, []);
-  }
-  const verdict = (page: Page) => page.locator('.promise').getAttribute('data-verdict');
-  const step = async (page: Page) => (await page.locator('output').textContent())?.trim();
 
   it('opens on the broken promise, steps with keys, buttons and slider, and plays', async () => {
     await open({}, async (page) => {
@@ -85,8 +42,8 @@ describe('the page in Chromium', { skip }, () => {
       assert.equal(await step(page), '2 / 7');
       assert.equal(await page.locator('.cell.changed').count(), 1);
       assert.match(
-        (await page.locator('.cell.changed').getAttribute('title'))!,
-        /0x[0-9a-f]{16}: P present, W writable/,
+        (await page.locator('.cell.changed').getAttribute('aria-label'))!,
+        /0x[0-9a-f]{16}: bit 0 P present, bit 1 W writable/,
       );
       await page.getByRole('button', { name: 'Play' }).click();
       await page.getByText('3 / 7').waitFor();
@@ -238,7 +195,7 @@ describe('the page in Chromium', { skip }, () => {
       }
       const { url }: { url: string } = JSON.parse(text);
       assert.equal((await fetch(`${url}nothing`)).status, 404);
-      const page = await browser.newPage();
+      const page = await browser().newPage();
       await page.goto(url);
       assert.equal(await verdict(page), 'cow-leak');
       await page.close();

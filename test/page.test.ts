@@ -209,7 +209,12 @@ describe('the file', () => {
     const one = cli('report', '--kernel', 'v5.7', '--html', 'one.html', WRONG_SIDE);
     assert.equal(one.status, 0, one.stderr);
     assert.match(one.stdout, /^one\.html: 1 program, \d+ KiB\n$/);
+    const boot = (file: string) =>
+      JSON.parse(/<script id="boot"[^>]*>(.*)<\/script>/.exec(readFileSync(join(directory, file), 'utf8'))![1]!);
     assert.match(readFileSync(join(directory, 'one.html'), 'utf8'), /<title>breakcow: cow-leak on v5\.7<\/title>/);
+    assert.equal(boot('one.html').findings[0].outlook.prospects.steps[0].distance, 6);
+    assert.equal(cli('report', '--kernel', 'v5.7', '--html', 'one.html', '--no-prospects', WRONG_SIDE).status, 0);
+    assert.equal(boot('one.html').findings[0].outlook, undefined);
     const stored = { id: '0123456789', ...kernel('v5.8'), minimized: CORPUS[1]!.trigger };
     writeFileSync(join(directory, '0123456789.json'), JSON.stringify(stored));
     writeFileSync(join(directory, '1123456789.json'), '{}');

@@ -4,17 +4,18 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { buildExecutor, missingCompiler } from '../src/conform/build.js';
+import { buildExecutor } from '../src/conform/build.js';
 import { Executor } from '../src/conform/executor.js';
 import type { RawCell, Run } from '../src/conform/observed.js';
-import { debianSites, parseSites } from '../src/conform/qemu/apt.js';
+import { parseSites } from '../src/conform/qemu/apt.js';
 import { writeCpio } from '../src/conform/qemu/cpio.js';
 import { type Guest, lastWords, openGuest, prepareGuest } from '../src/conform/qemu/guest.js';
 import { collectModules, moduleDepends } from '../src/conform/qemu/modules.js';
-import { GuestError, missing } from '../src/conform/qemu/tools.js';
+import { missing } from '../src/conform/qemu/tools.js';
 import { GUEST_VERSIONS, guestVersion } from '../src/conform/qemu/versions.js';
 import { loadEngine } from '../src/engine/engine.js';
 import { parseProgram } from '../src/text/parse.js';
+import { noGuest } from './guest-needs.js';
 
 describe('the first file system', () => {
   /** Reads an archive by the rules of the format, on its own: eight hexadecimal digits a field, all padded to four. */
@@ -144,22 +145,6 @@ describe('kernel modules', () => {
   });
 });
 
-/** Why this machine cannot run a guest, or false. A machine of continuous integration can. */
-async function unavailable(): Promise<string | false> {
-  if (process.env.CI) return false;
-  const compiler = missingCompiler();
-  if (compiler) return compiler;
-  if (spawnSync('qemu-system-x86_64', ['--version']).status !== 0) return missing('qemu-system-x86_64');
-  try {
-    await debianSites();
-    return false;
-  } catch (error) {
-    if (error instanceof GuestError) return error.message;
-    throw error;
-  }
-}
-
-const noGuest = await unavailable();
 const BOOT_MS = 60_000;
 
 describe('a guest of Linux 6.1', () => {

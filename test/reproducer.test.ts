@@ -9,6 +9,7 @@ import { type Fact, parseTrial } from '../src/conform/facts.js';
 import { ModelBackend } from '../src/conform/model.js';
 import { Inexpressible, reproducer } from '../src/conform/reproducer.js';
 import { differenceProgram, factsOf } from '../src/conform/reproducer-claim.js';
+import { cSources } from '../src/conform/reproducer-sources.js';
 import { SELFTESTS, trialOf } from '../src/conform/selftests.js';
 import { loadEngine } from '../src/engine/engine.js';
 import { parseProgram } from '../src/text/parse.js';
@@ -34,7 +35,7 @@ const noRoot = (why: string) => missing() ?? (root ? undefined : why);
 
 function source(text: string, layout: 'pte' | 'pmd' = 'pte', more: readonly Fact[] = []): string {
   const { words, facts } = parseTrial(text, ops);
-  return reproducer({ words, layout, facts: [...facts, ...more] }, ops);
+  return reproducer({ words, layout, facts: [...facts, ...more] }, ops, cSources());
 }
 function compile(name: string, code: string): string {
   const file = join(folder, name);
@@ -69,7 +70,7 @@ describe('reproducer', () => {
     for (const [i, selftest] of SELFTESTS.entries()) {
       const { words, facts } = trialOf(selftest, ops);
       const pinned = /R PIN LONGTERM/.test(selftest.text);
-      const make = () => reproducer({ words, layout: selftest.layout, facts, about: [selftest.name] }, ops);
+      const make = () => reproducer({ words, layout: selftest.layout, facts, about: [selftest.name] }, ops, cSources());
       if (pinned) {
         assert.throws(make, Inexpressible, selftest.name);
         continue;

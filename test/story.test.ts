@@ -292,10 +292,14 @@ describe('report of a directory', () => {
 
 describe('what the charts are made of', () => {
   it('rates are taken over a window', () => {
-    const samples = [0, 0.5, 1, 1.5, 2].map((seconds) => at(seconds));
+    const samples = [0, 0.5, 1, 1.5, 10].map((seconds) => at(seconds));
     assert.deepEqual(
       rates(samples, ({ ops }) => ops),
       [null, null, 1000, 1000, 1000],
+    );
+    assert.deepEqual(
+      rates([at(0), at(0.25), at(0.5)], ({ ops }) => ops),
+      [null, 1000, 1000],
     );
     assert.deepEqual(
       rates([at(0)], ({ ops }) => ops),

@@ -40,6 +40,7 @@ const IMPORTS: { from: RegExp; not: RegExp; why: string }[] = [
   { from: /^src\/(?!engine\/)/, not: /@assemblyscript\/loader/, why: 'only src/engine knows the binary interface' },
   { from: /^src\/(?!cli\/)/, not: /\/cli\//, why: 'the command line is on top' },
   { from: /^src\/(?!threads\.ts$)/, not: /^piscina$/, why: 'src/threads.ts starts all threads' },
+  { from: /^src\/(?!queue\/)/, not: /^(?:bullmq|ioredis)$/, why: 'only src/queue knows the queue' },
   { from: /^src\/page\//, not: /^node:|\/page-build\//, why: 'the page runs in a browser' },
 ];
 
@@ -103,6 +104,7 @@ describe('tidy', () => {
       ['assembly/oracle/judge.ts', "import {\n  next,\n} from '../fuzz/next';\n", /who drives/],
       ['src/report/text.ts', "import loader from '@assemblyscript/loader';\n", /only src\/engine/],
       ['src/score/index.ts', "import { Piscina } from 'piscina';\n", /starts all threads/],
+      ['src/campaign/pool.ts', "import { Queue } from 'bullmq';\n", /only src\/queue/],
       ['src/page/app.tsx', "import { readFileSync } from 'node:fs';\n", /runs in a browser/],
       ['src/engine/engine.ts', "import { main } from '../cli/main.js';\n", /command line is on top/],
     ];
@@ -116,5 +118,25 @@ describe('tidy', () => {
   it('has nothing against a tidy file', () => {
     assert.deepEqual(complaints('assembly/oracle/judge.ts', "import { pte } from '../mm/pgtable';\n"), []);
     assert.deepEqual(complaints('src/engine/load.ts', "import loader from '@assemblyscript/loader';\n"), []);
+  });
+});
+
+describe('styles', () => {
+  /** Classes that several sheets mean the same by. */
+  const SHARED = ['bad', 'broken', 'copies', 'note', 'promise', 'quiet'];
+
+  // A rule below a class of its sheet's own, such as `.watch .panel`, bends what another sheet means there alone.
+  it('no two sheets mean different things by one class', () => {
+    const folder = join(ROOT, 'src/page');
+    const sheets = readdirSync(folder).filter((name) => name.endsWith('.css'));
+    assert.ok(sheets.length > 1);
+    const owners = new Map<string, string[]>();
+    for (const name of sheets) {
+      const text = readFileSync(join(folder, name), 'utf8').replace(/\{[^{}]*\}/g, '{}');
+      const classes = new Set(Array.from(text.matchAll(/(?:^|[{},])\s*\.([a-z][\w-]*)/g), ([, found]) => found!));
+      for (const found of classes) owners.set(found, [...(owners.get(found) ?? []), name]);
+    }
+    const clashes = [...owners].filter(([name, files]) => files.length > 1 && !SHARED.includes(name));
+    assert.deepEqual(clashes, []);
   });
 });

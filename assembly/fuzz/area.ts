@@ -19,7 +19,7 @@ export const PICK_HANDLE: usize = FUZZ_AREA + 128;
 
 /** Swarm mixes: see mixes.ts. */
 export const NR_MIXES: u32 = 128;
-export const MIX_SIZE: usize = 1088;
+export const MIX_SIZE: usize = 1344;
 export const MIXES: usize = FUZZ_AREA + 0x100;
 const MIXES_END: usize = MIXES + (NR_MIXES as usize) * MIX_SIZE;
 

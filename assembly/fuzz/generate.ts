@@ -14,15 +14,17 @@ import {
 import { below, draw, seed_stream, shard_key } from './rng';
 
 // Sets of op codes, bit = code.
-export const ONE_PAGE: u32 = (1 << Op.READ) | (1 << Op.WRITE) | (1 << Op.GUP);
-export const RANGE: u32 = (1 << Op.MMAP) | (1 << Op.MUNMAP) | (1 << Op.MPROTECT) | (1 << Op.DONTNEED) |
-  (1 << Op.PAGEOUT) | (1 << Op.NUMA_HINT) |
-  (1 << Op.THP_SPLIT) | (1 << Op.UFFD_REG) | (1 << Op.UFFD_UNREG) | (1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.WAKE);
-const NEEDS_UFFD: u32 = (1 << Op.UFFD_UNREG) | (1 << Op.UFFD_CLOSE) | (1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.WAKE);
-const NEEDS_HANDLE: u32 = (1 << Op.HREAD) | (1 << Op.HWRITE) | (1 << Op.PUT);
-export const NO_MM: u32 = NEEDS_HANDLE | (1 << Op.SWAPOFF);
+const ONE: u64 = 1;
+export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.GUP);
+export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
+  (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
+  (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE);
+const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
+  (ONE << Op.WAKE);
+const NEEDS_HANDLE: u64 = (ONE << Op.HREAD) | (ONE << Op.HWRITE) | (ONE << Op.PUT);
+export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF);
 /** Only these run on a CPU of their own and can be the first of a concurrent pair. */
-export const ACCESSES: u32 = ONE_PAGE;
+export const ACCESSES: u64 = ONE_PAGE;
 
 const ONES: u64 = 0x1111111111111111;
 let key: u64 = 0;
@@ -127,11 +129,11 @@ export function draw_op(second: bool): u32 {
   const context = (used ? 1 : 0) + (uffd ? 2 + 2 * asleep : 0) + after_access;
 
   const drawn: u32 = load<u8>(mix + (((context as usize) << 6) | ((r & 63) as usize)));
-  const impossible: u32 = ((alive == 7 ? 1 : 0) << Op.FORK) | ((alive & (alive - 1) ? 0 : 1) << Op.EXIT) |
-    ((used == 15 ? 1 : 0) << Op.GUP) | ((writable ? 0 : 1) << Op.HWRITE);
+  const impossible: u64 = (((alive == 7 ? 1 : 0) << Op.FORK) | ((alive & (alive - 1) ? 0 : 1) << Op.EXIT) |
+    ((used == 15 ? 1 : 0) << Op.GUP) | ((writable ? 0 : 1) << Op.HWRITE)) as u64;
   let op = (impossible >> drawn) & 1 ? Op.WRITE : drawn;
-  let is: u32 = 1 << op;
-  after_access = is & ((1 << Op.READ) | (1 << Op.WRITE)) ? AFTER_ACCESS : 0;
+  let is: u64 = ONE << op;
+  after_access = is & ((ONE << Op.READ) | (ONE << Op.WRITE)) ? AFTER_ACCESS : 0;
 
   const set = is & NEEDS_UFFD ? uffd : alive;
   const mm: u32 = is & NO_MM ? 0 : load<u8>(PICK_MM + ((set << 4) | (((r >> 6) as u32) & 15)));
@@ -145,9 +147,9 @@ export function draw_op(second: bool): u32 {
     const vma = vm_flags(mm, page);
     if (!vma) op = Op.MMAP;
     else if (op == Op.WRITE && !(vma & VM_WRITE)) op = spare & 1 ? Op.READ : Op.MPROTECT;
-    is = 1 << op;
+    is = ONE << op;
   }
-  if (is & ((1 << Op.WP) | (1 << Op.UNWP) | (1 << Op.UFFD_REG)) && spare) {
+  if (is & ((ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.UFFD_REG)) && spare) {
     const wanted = op == Op.UFFD_REG ? VM_READ : VM_UFFD_WP;
     if (!all_have(mm, page, wanted)) {
       page = hot;
@@ -178,7 +180,7 @@ function draw_uniform(second: bool): u32 {
   const r = draw();
   const s = draw();
   const op = below(r, Op.COUNT);
-  const is: u32 = 1 << op;
+  const is = ONE << op;
   const mm = is & NO_MM ? 0 : below(s, 3);
   const page = is & RANGE ? below(r >> 32, PAGE_ARG_COUNT) : is & ONE_PAGE ? ((r >> 60) as u32) & 7 : 0;
   const y = op == Op.FORK ? (mm + 1 + (((s >> 16) & 1) as u32)) % 3 : op == Op.GUP || is & NEEDS_HANDLE ? ((s >> 60) as u32) & 3 : 0;

@@ -17,15 +17,17 @@ import { below, draw, seed_stream } from './rng';
 const CONTEXTS: u32 = 12;
 export const AFTER_ACCESS: u32 = 6;
 export const MIX_FLAGS: usize = 768;
-export const MIX_GUP: usize = 952;
-export const MIX_SECOND: usize = 984;
-export const MIX_PMD: usize = 992;
-export const MIX_ALL: usize = 1000;
-export const MIX_THREAD2: usize = 1008;
-export const MIX_PAIRS: usize = 1012;
-export const MIX_HABITS: usize = 1016;
+/** Ops whose flags there is room for. */
+const MIX_OPS: usize = 48;
+export const MIX_GUP: usize = MIX_FLAGS + (MIX_OPS << 3);
+export const MIX_SECOND: usize = MIX_GUP + 32;
+export const MIX_PMD: usize = MIX_SECOND + 8;
+export const MIX_ALL: usize = MIX_PMD + 8;
+export const MIX_THREAD2: usize = MIX_ALL + 8;
+export const MIX_PAIRS: usize = MIX_THREAD2 + 4;
+export const MIX_HABITS: usize = MIX_PAIRS + 4;
 /** Weights of the ops, the tables' origin. */
-const MIX_WEIGHTS: usize = 1024;
+const MIX_WEIGHTS: usize = MIX_HABITS + 8;
 /** Habits: the first mapping is THP-enabled, is DAX; programs may be long; they use all pages, until memory is short. */
 export const HABIT_THP: u32 = 1;
 export const HABIT_DAX: u32 = 2;
@@ -57,7 +59,7 @@ function presence(op: u32): u32 {
 function group(op: u32): u32 {
   if (op == Op.FORK || op == Op.EXIT) return 1;
   if (op >= Op.UFFD_REG && op <= Op.WAKE) return 2;
-  if (op >= Op.GUP) return 3;
+  if (op >= Op.GUP && op <= Op.PUT) return 3;
   if (op == Op.PAGEOUT || op == Op.SWAPOFF) return 4;
   return op == Op.THP_SPLIT ? 5 : 0;
 }

@@ -41,7 +41,7 @@ function extend(from: u32, n: u32): u32 {
 
 /** The same op on another thread, process or page; the executor skips what makes no sense. */
 function change_argument(word: u32, r: u64): u32 {
-  const is: u32 = 1 << op_code(word);
+  const is = (1 as u64) << op_code(word);
   const which = (r & 3) as u32;
   if (which == 0 && is & ACCESSES) return word ^ (1 << 14);
   if (which == 1 && op_code(word) == Op.FORK) return word ^ op_word(0, op_mm(word) ^ op_y(word), 0, op_mm(word) ^ op_y(word), 0);

@@ -142,7 +142,7 @@ export function shape_key(n: u32, invariant: u32): u32 {
   for (let i: u32 = 0; i < end; i++) {
     const word = word_at(BEST, i);
     const code = op_code(word);
-    const is: u32 = 1 << code;
+    const is = (1 as u64) << code;
     const paged = (is & (ONE_PAGE | RANGE)) != 0;
     if (paged) pages = named(pages, op_page(word));
     if (!(is & NO_MM)) mms = named(mms, op_mm(word));
@@ -150,7 +150,7 @@ export function shape_key(n: u32, invariant: u32): u32 {
     if (code == Op.FORK) {
       mms = named(mms, op_y(word));
       y = name_of(mms, op_y(word));
-    } else if (code >= Op.GUP) {
+    } else if (code >= Op.GUP && code <= Op.PUT) {
       handles = named(handles, op_y(word));
       y = name_of(handles, op_y(word));
     }

@@ -14,7 +14,7 @@ export function traceCount(): u32 {
   return count;
 }
 
-// One record is 16 bytes: u8 kind (0 point, 1 leaf set), u8 a, u8 b, u8 c, u32 id, u64 value.
+// One record is 16 bytes: u8 kind (0 point, 1 leaf set, 2 op, 3 section), u8 a, u8 b, u8 c, u32 id, u64 value.
 function push(kind: u32, a: u32, b: u32, c: u32, id: u32, value: u64): void {
   if (count >= TRACE_MAX / 2) return;
   const at = TRACE + ((count as usize) << 4);
@@ -43,4 +43,10 @@ function tracePoint(id: u32): void {
 // @ts-ignore: decorator
 @inline export function traceOp(index: u32): void {
   if (tracing) push(2, index, 0, 0, 0, 0);
+}
+
+/** Of a concurrent pair, op `which` (0 or 1) runs a section; `waited`: the other one was to, but waits for mmap_lock. */
+// @ts-ignore: decorator
+@inline export function traceSection(which: u32, waited: bool): void {
+  if (tracing) push(3, which, waited ? 1 : 0, 0, 0, 0);
 }

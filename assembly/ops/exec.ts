@@ -2,7 +2,7 @@
 import { count, N } from '../kernel/counters';
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
-import { at, traceOp } from '../kernel/trace';
+import { at, traceOp, traceSection } from '../kernel/trace';
 import { dup_mmap } from '../mm/fork';
 import {
   FREE_MASK, HANDLE_SIZE, HANDLES, MAX_OPS, MM_ALIVE, MM_GEN, MM_HAS_PINNED, MM_SIZE, NR_FRAMES, NR_MMS, OBS_COUNT,
@@ -344,7 +344,9 @@ function exec_pair(first: u32, second: u32, index: u32): void {
     let t = k < OP_SCHEDULE_BITS ? (schedule >> k) & 1 : 0;
     if (!((running >> t) & 1)) t ^= 1;
     // The first op is a thread, so only the second can have to wait.
-    if (t == 1 && started & running & 1 && takes_mmap_lock(second) && op_mm(second) == op_mm(first)) t = 0;
+    const waits = t == 1 && (started & running & 1) != 0 && takes_mmap_lock(second) && op_mm(second) == op_mm(first);
+    if (waits) t = 0;
+    traceSection(t, waits);
     const word = t ? second : first;
     const ret = step_thread(t, word, index + t, ((started >> t) & 1) != 0);
     started |= 1 << t;

@@ -102,7 +102,11 @@ export function detach(mm: u32, pages: u32): void {
   for (let m = held(); m != 0; m &= m - 1) {
     const h = ctz(m);
     if (handle_mm(h) != mm || handle_life(h) != life(mm) || ((pages >> handle_page(h)) & 1) == 0) continue;
-    set_handle_state(h, handle_state(h) & ~(H.ATTACHED | H.STRICT));
+    let state = handle_state(h);
+    // What a strict pin shows was compared with its owner's page: if that was open, so is what the pin shows from now on.
+    const strict = (state & (H.PIN | H.STRICT)) == (H.PIN | H.STRICT);
+    if (strict && promised(mm, handle_page(h)) == WILD) state |= H.UNJUDGED;
+    set_handle_state(h, state & ~(H.ATTACHED | H.STRICT));
   }
 }
 

@@ -62,12 +62,13 @@ function order_handles(order: usize): u32 {
   return n;
 }
 /**
- * Once its owner has let go of the page, a strict pin is judged by what it saw at the grant or what its owner wrote since.
- * The page stays the same, so one answer for what is there now says it all: 0 = fine, else whose it is.
+ * Once its owner has let go of the page, a strict pin is judged by what it saw at the grant or what its owner wrote since;
+ * any other handle always is. The page stays the same, so one answer for what is there now says it all: 0 = fine, else
+ * whose it is.
  */
 // @ts-ignore: decorator
 @inline function after_detach(h: u32, f: u32): u32 {
-  if ((handle_state(h) & (H.PIN | H.STRICT | H.UNJUDGED)) != (H.PIN | H.STRICT)) return 0;
+  if ((handle_state(h) & H.UNJUDGED) != 0) return 0;
   const v = page_version(f);
   if (v == handle_version(h) || own_since(v, handle_life(h), load<u8>(handle_at(h), 2), handle_time(h))) return 0;
   return foreign(v, handle_life(h)) ? 2 : 1;

@@ -1,17 +1,18 @@
 // The state of a running campaign: hands out shards in order, merges their results in the same order.
 import { createHash } from 'node:crypto';
 import type { Catalogue } from '../engine/catalogue.js';
-import { type Knowledge, NO_FOCUS, type Work } from '../engine/fuzzer.js';
+import type { Knowledge, Work } from '../engine/fuzzer.js';
 import type { KernelSpec } from '../engine/types.js';
-import { CANARY_PROGRAMS, type Canaries } from './canary.js';
-import { NotDeterministicError, ShardsFailError } from './errors.js';
+import type { Canaries } from './canary.js';
+import { ShardsFailError } from './errors.js';
+import { type Back, Jobs } from './jobs.js';
 import { Lane } from './lane.js';
 import type { Internals } from './options.js';
-import { EPOCH_SHARDS, LAG, type Shard, shardPrograms, shardsOf } from './plan.js';
-import { type Arm, Rotation } from './rotation.js';
+import { type Shard, shardsOf } from './plan.js';
+import { Planner } from './planner.js';
+import type { Arm } from './rotation.js';
 import type { Runner } from './runner.js';
 import type { Journal, Outcome, Planned, Resumed } from './state.js';
-import type { Job, ShardResult, Stopped } from './task.js';
 import type { CampaignResult, CoverageReport, Progress, Quarantined, RawFinding } from './types.js';
 
 /** After the deadline, shards that have begun may end within so many ms. */
@@ -41,22 +42,18 @@ export interface Parts {
   readonly resumed?: Resumed;
 }
 
-type Back = Outcome | Stopped;
-
 export class Campaign {
   readonly #setup: Setup;
-  readonly #internals: Internals;
   readonly #parts: Parts;
   readonly #lanes: readonly Lane[];
-  readonly #rotation: Rotation;
+  readonly #planner: Planner;
+  readonly #jobs: Jobs;
   readonly #start = performance.now();
   readonly #before: { readonly seconds: number; readonly work: Work };
   readonly #quarantined: Quarantined[];
   readonly #raw: RawFinding[] = [];
   /** Results that wait for their turn, by shard. */
   readonly #arrived = new Map<number, Back>();
-  /** Planned and not merged, by epoch. */
-  readonly #planned = new Map<number, Planned>();
   /** Of the epoch being merged. */
   #shards: readonly Shard[] = [];
   #news = 0;
@@ -64,9 +61,6 @@ export class Campaign {
   #workBefore: Work;
   #merged = 0;
   #epoch: number;
-  #nextEpoch: number;
-  #nextShard: number;
-  #left: number | undefined;
   #digest: string;
   #rawBefore: number;
   #lostInARow = 0;
@@ -84,23 +78,18 @@ export class Campaign {
     const { catalogue, resumed } = parts;
     const state = resumed?.state;
     this.#setup = setup;
-    this.#internals = internals;
     this.#parts = parts;
     this.#lanes = setup.kernels.map((spec, i) => new Lane(catalogue, i, spec, resumed?.lanes[i]));
-    this.#rotation = new Rotation(setup.arms, state?.rotation);
+    this.#planner = new Planner(this.#lanes, setup.arms, setup, resumed);
+    this.#jobs = new Jobs(parts.runner, setup.seed, parts.canaries, internals);
     this.#before = { seconds: state?.seconds ?? 0, work: state?.work ?? { programs: 0, ops: 0, faults: 0 } };
     this.#quarantined = [...(state?.quarantined ?? [])];
     this.#digest = state?.digest ?? '';
     this.#merged = state?.shards ?? 0;
     this.#rawBefore = state?.raw ?? 0;
-    this.#left = state ? state.left : setup.programs;
     this.#epoch = (state?.epoch ?? -1) + 1;
-    this.#nextEpoch = state?.nextEpoch ?? 0;
-    this.#nextShard = state?.nextShard ?? 0;
     this.#workBefore = this.#work();
-    for (const planned of resumed?.planned ?? []) this.#planned.set(planned.plan.epoch, planned);
     for (const [shard, outcome] of resumed?.arrived ?? []) this.#arrived.set(shard, outcome);
-    if (!state) for (let i = 0; i < LAG; i++) this.#plan();
   }
 
   async run(): Promise<void> {
@@ -176,7 +165,7 @@ export class Campaign {
 
   /** Coverage and work of each kernel, in the order of the options. */
   lanes(): readonly { readonly work: Work; readonly coverage: CoverageReport }[] {
-    return this.#lanes.map(({ work, coverage }) => ({ work, coverage }));
+    return this.#lanes.map((lane) => ({ work: lane.work, coverage: lane.coverage() }));
   }
 
   /** `raw`: of this run alone. */
@@ -234,96 +223,25 @@ export class Campaign {
   /** The plan of an epoch, as soon as what it depends on is merged; undefined if nothing shall start any more. */
   async #awaitPlan(epoch: number): Promise<Planned | undefined> {
     while (!this.#ending) {
-      const planned = this.#planned.get(epoch);
-      if (planned || this.#spent()) return planned;
+      const planned = this.#planner.epoch(epoch);
+      if (planned || this.#planner.spent) return planned;
       await this.#sleep();
     }
     return undefined;
   }
 
-  #spent(): boolean {
-    return this.#left !== undefined && this.#left <= 0;
-  }
-
-  /** Plans the next epoch with what is known now. */
-  #plan(): void {
-    if (this.#spent()) return;
-    const arm = this.#rotation.next();
-    const { lane: index, style } = this.#rotation.arms[arm]!;
-    const lane = this.#lanes[index]!;
-    const size = shardPrograms(lane.age++);
-    const shards = this.#setup.epochShards ?? EPOCH_SHARDS;
-    const programs = Math.min(shards * size, this.#left ?? Number.POSITIVE_INFINITY);
-    const plan = { epoch: this.#nextEpoch++, arm, lane: index, style, first: this.#nextShard, shards, programs, size };
-    this.#nextShard += Math.ceil(programs / size);
-    if (this.#left !== undefined) this.#left -= programs;
-    this.#planned.set(plan.epoch, { plan, knowledge: lane.learned.snapshot() });
-  }
-
   async #dispatch(shard: Shard, knowledge: Knowledge): Promise<void> {
-    const runs = [this.#shard(shard, knowledge, false)];
-    if (shard.twin) runs.push(this.#shard(shard, knowledge, true));
-    const merged = Promise.all(runs).then(([outcome, twin]) => {
-      if (outcome!.kind === 'shard' && twin) this.#compare(shard, outcome!, twin);
-      if (outcome!.kind !== 'stopped') this.#parts.journal?.arrived(shard.index, outcome!);
-      this.#arrived.set(shard.index, outcome!);
+    const merged = this.#jobs.shard(shard, this.#lanes[shard.lane]!, knowledge).then((outcome) => {
+      if (outcome.kind !== 'stopped') this.#parts.journal?.arrived(shard.index, outcome);
+      this.#arrived.set(shard.index, outcome);
       this.#mergeArrived();
     });
-    await Promise.all([merged, ...(shard.canary ? this.#canary(shard) : [])]);
-  }
-
-  async #shard({ index, epoch, lane, style, programs }: Shard, knowledge: Knowledge, again: boolean): Promise<Back> {
-    const { fault, wrongDigest } = this.#internals;
-    const { vector } = this.#lanes[lane]!;
-    const { seed } = this.#setup;
-    const result = await this.#parts.runner.run((attempt): Job => {
-      return {
-        kind: 'shard',
-        vector,
-        seed,
-        shard: index,
-        epoch,
-        programs,
-        strategy: style.strategy,
-        focus: style.focus,
-        knowledge,
-        counted: !again,
-        ...(again && wrongDigest === index && { fault: 'digest' }),
-        ...(fault?.shard === index && attempt < fault.times && { fault: fault.kind }),
-      };
-    });
-    if (result.kind === 'canary') throw new Error(`shard ${index} came back as a canary`);
-    return result;
-  }
-
-  #canary({ index, style: { strategy } }: Shard): Promise<void>[] {
-    const { canaries, runner } = this.#parts;
-    const { seed } = this.#setup;
-    return canaries.due().map(async ({ canary, report }) => {
-      const { vector, invariant } = canary;
-      const job = { kind: 'canary', vector, seed, shard: index, strategy, invariant } as const;
-      const result = await runner.run(() => ({ ...job, programs: CANARY_PROGRAMS, focus: NO_FOCUS }));
-      if (result.kind === 'canary') report(result);
-    });
-  }
-
-  #compare({ index }: Shard, first: ShardResult, second: Back): void {
-    if (second.kind === 'stopped') return;
-    const told = ({ digest, work, keys }: ShardResult) =>
-      [
-        digest.toString(16),
-        work.programs,
-        work.ops,
-        work.faults,
-        createHash('sha256').update(keys).digest('hex').slice(0, 8),
-      ].join('/');
-    const again = second.kind === 'trapped' ? second.message : told(second);
-    if (told(first) !== again) throw new NotDeterministicError(index, told(first), again);
+    await Promise.all([merged, ...(shard.canary ? this.#jobs.canaries(shard) : [])]);
   }
 
   #mergeArrived(): void {
     while (!this.#closed && this.#error === undefined) {
-      const planned = this.#planned.get(this.#epoch);
+      const planned = this.#planner.epoch(this.#epoch);
       if (!planned) return;
       if (this.#shards.length === 0) this.#shards = shardsOf(planned.plan);
       const shard = this.#shards[this.#merged - planned.plan.first]!;
@@ -338,11 +256,10 @@ export class Campaign {
   }
 
   /** `whole`: no shard is missing at its end. */
-  #mergeEpoch({ plan }: Planned, whole: boolean): void {
-    this.#rotation.brought(plan.arm, this.#news);
-    this.#planned.delete(this.#epoch);
+  #mergeEpoch(planned: Planned, whole: boolean): void {
+    const { plan } = planned;
     this.#epoch++;
-    this.#plan();
+    this.#planner.merged(planned, this.#news);
     const lane = this.#lanes[plan.lane]!;
     const total = this.#work();
     const before = this.#workBefore;
@@ -357,15 +274,12 @@ export class Campaign {
       digest: this.#digest,
       work: total,
       raw: this.#rawBefore + this.#raw.length,
-      rotation: this.#rotation.state,
+      ...this.#planner.state,
       canaries: this.#parts.canaries.state,
       quarantined: [...this.#quarantined],
-      left: this.#left,
-      nextEpoch: this.#nextEpoch,
-      nextShard: this.#nextShard,
       seconds: this.#seconds(),
     };
-    const merged = { plan, shards: this.#ran, work, news: this.#news, planned: [...this.#planned.values()] };
+    const merged = { plan, shards: this.#ran, work, news: this.#news, planned: this.#planner.ahead };
     this.#parts.journal?.merged(state, { index: lane.index, state: lane.state }, merged);
     this.#shards = [];
     this.#news = 0;

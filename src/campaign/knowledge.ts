@@ -5,6 +5,9 @@ const CORPUS_MAX = 512;
 /** As many as the module's table takes: later failures are still told apart by `Kinds`. */
 const KEYS_MAX = 8192;
 
+/** Handler points, 1 byte each, and abstract states, 1 bit each. */
+export type Reached = Pick<Knowledge, 'coverage' | 'states'>;
+
 interface Kept {
   readonly words: Uint32Array;
   /** Reached a handler point first: kept for good. */
@@ -56,9 +59,8 @@ export class Learned {
     readonly novel: readonly NovelProgram[];
     readonly keys: Uint32Array;
   }): number {
-    const before = this.states() + this.points();
-    for (const [i, byte] of shard.coverage.entries()) this.#coverage[i]! |= byte;
-    for (const [i, byte] of shard.states.entries()) this.#states[i]! |= byte;
+    const points = addBits(this.#coverage, shard.coverage, (_, before) => (before === 0 ? 1 : 0));
+    const news = points + addBits(this.#states, shard.states, bits);
     for (const key of shard.keys) if (this.#keys.size < KEYS_MAX) this.#keys.add(key);
     for (const { words, news } of shard.novel) {
       // Another shard of the epoch may have been first.
@@ -67,7 +69,7 @@ export class Learned {
       for (const what of fresh) this.#credited[what >> 3]! |= 1 << (what & 7);
       this.#keep({ words, keeper: fresh.some((what) => what >= NEWS_POINT) });
     }
-    return this.states() + this.points() - before;
+    return news;
   }
 
   #isCredited(what: number): boolean {
@@ -84,18 +86,18 @@ export class Learned {
     this.#corpus.push(program);
   }
 
-  /** Handler points reached, by id. */
-  reached(point: number): boolean {
-    return this.#coverage[point] !== 0;
+  /** Handler points reached, by id; `open`: by a shard not merged yet. */
+  reached(point: number, open?: Reached): boolean {
+    return ((this.#coverage[point] ?? 0) | (open?.coverage[point] ?? 0)) !== 0;
   }
 
   points(): number {
     return this.#coverage.reduce((count, byte) => count + (byte === 0 ? 0 : 1), 0);
   }
 
-  states(): number {
+  states(open?: Reached): number {
     let count = 0;
-    for (const byte of this.#states) for (let bits = byte; bits !== 0; bits &= bits - 1) count++;
+    for (const [i, byte] of this.#states.entries()) count += bits(byte | (open?.states[i] ?? 0));
     return count;
   }
 
@@ -110,6 +112,24 @@ export class Learned {
       keys: sharedWords([...this.#keys]),
     };
   }
+}
+
+function bits(byte: number): number {
+  let count = 0;
+  for (let left = byte; left !== 0; left &= left - 1) count++;
+  return count;
+}
+
+/** Adds bits to `all` and returns how much that `counts`. The driver does this for every shard: no iterators. */
+function addBits(all: Uint8Array, more: Uint8Array, counts: (fresh: number, before: number) => number): number {
+  let news = 0;
+  for (let i = 0; i < all.length; i++) {
+    const fresh = more[i]! & ~all[i]!;
+    if (fresh === 0) continue;
+    news += counts(fresh, all[i]!);
+    all[i]! |= fresh;
+  }
+  return news;
 }
 
 /** The same on memory that threads share. */
@@ -136,13 +156,16 @@ export function ownKnowledge({ coverage, states, lengths, words, keys }: Knowled
   };
 }
 
+/** A page opened from disk has no memory that threads share, and no thread that it would share it with. */
+const Room = typeof SharedArrayBuffer === 'undefined' ? ArrayBuffer : SharedArrayBuffer;
+
 function sharedBytes(bytes: Uint8Array): Uint8Array {
-  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  const copy = new Uint8Array(new Room(bytes.length));
   copy.set(bytes);
   return copy;
 }
 function sharedWords(words: ArrayLike<number>): Uint32Array {
-  const copy = new Uint32Array(new SharedArrayBuffer(4 * words.length));
+  const copy = new Uint32Array(new Room(4 * words.length));
   copy.set(words);
   return copy;
 }

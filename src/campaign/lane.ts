@@ -3,7 +3,7 @@ import type { Catalogue, KnobVector } from '../engine/catalogue.js';
 import type { Failure, Work } from '../engine/fuzzer.js';
 import type { KernelSpec } from '../engine/types.js';
 import { Kinds, type KindsState } from './kinds.js';
-import { Learned, type LearnedState } from './knowledge.js';
+import { Learned, type LearnedState, type Reached } from './knowledge.js';
 import type { ShardResult } from './task.js';
 import type { CoverageReport, RawFinding } from './types.js';
 
@@ -12,7 +12,6 @@ export interface LaneState {
   readonly learned: LearnedState;
   readonly kinds: KindsState;
   readonly work: Work;
-  readonly age: number;
 }
 
 /** A kind of failure that the kernel had not shown counts as so many states. */
@@ -23,8 +22,6 @@ export class Lane {
   readonly spec: KernelSpec;
   readonly vector: KnobVector;
   readonly learned: Learned;
-  /** Epochs planned for it. */
-  age: number;
   readonly #catalogue: Catalogue;
   readonly #kinds: Kinds;
   #work: Work;
@@ -38,41 +35,42 @@ export class Lane {
     this.learned = new Learned(catalogue.at('COVERAGE_SIZE'), catalogue.at('STATES_SIZE'), from?.learned);
     this.#kinds = new Kinds(from?.kinds);
     this.#work = from?.work ?? { programs: 0, ops: 0, faults: 0 };
-    this.age = from?.age ?? 0;
   }
 
   get state(): LaneState {
-    return { learned: this.learned.state, kinds: this.#kinds.state, work: this.#work, age: this.age };
+    return { learned: this.learned.state, kinds: this.#kinds.state, work: this.#work };
   }
 
   get work(): Work {
     return this.#work;
   }
 
-  get coverage(): CoverageReport {
+  /** `open`: what a shard under way has reached as well. */
+  coverage(open?: Reached): CoverageReport {
     return {
-      points: this.#catalogue.points.filter(({ id }) => this.learned.reached(id)).length,
+      points: this.#catalogue.points.filter(({ id }) => this.learned.reached(id, open)).length,
       pointsTotal: this.#catalogue.points.length,
-      states: this.learned.states(),
+      states: this.learned.states(open),
     };
   }
 
-  /** Takes in a shard. Returns its raw findings worth keeping, and how much was new. */
+  /** Takes in a shard. Returns its raw findings worth keeping (but for those `find` was asked for), and how much was new. */
   merge(shard: number, result: ShardResult): { readonly raw: RawFinding[]; readonly news: number } {
-    const raw = result.failures.flatMap((failure) => this.#find(shard, failure));
+    const raw = result.failures.flatMap((failure) => this.find(shard, failure) ?? []);
     const { programs, ops, faults } = this.#work;
     const { work } = result;
     this.#work = { programs: programs + work.programs, ops: ops + work.ops, faults: faults + work.faults };
     return { raw, news: this.learned.merge(result) + KIND_NEWS * raw.length };
   }
 
-  #find(shard: number, failure: Failure): RawFinding[] {
-    if (!this.#kinds.adds(failure)) return [];
+  /** A failure of the shard whose turn it is, if it is worth keeping. */
+  find(shard: number, failure: Failure): RawFinding | undefined {
+    if (!this.#kinds.adds(failure)) return undefined;
     const { index, words, reduced, mask, violation } = failure;
     const firstAt = {
       programs: this.#work.programs + failure.programs,
       faults: this.#work.faults + failure.faults,
     };
-    return [{ lane: this.index, words, reduced, mask, violation, shard, index, firstAt }];
+    return { lane: this.index, words, reduced, mask, violation, shard, index, firstAt };
   }
 }

@@ -43,8 +43,8 @@ export class Pool implements Runner {
   }
 
   async run(job: (attempt: number) => Job): Promise<TaskResult> {
-    const first = await this.#attempt(job(0));
-    return first.kind === 'trapped' ? await this.#attempt(job(1)) : first;
+    const first = await this.attempt(job(0));
+    return first.kind === 'trapped' ? await this.attempt(job(1)) : first;
   }
 
   stop(kind: Job['kind']): void {
@@ -66,7 +66,8 @@ export class Pool implements Runner {
     await this.#piscina.destroy();
   }
 
-  async #attempt(job: Job): Promise<TaskResult> {
+  /** As `run`, but once. */
+  async attempt(job: Job): Promise<TaskResult> {
     const running = { job, pulse: new Pulse(), abort: new AbortController(), beats: 0, still: 0 };
     this.#running.add(running);
     const { buffer: shared } = this.#shared[job.kind];

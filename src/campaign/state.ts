@@ -26,6 +26,8 @@ export interface EpochState {
   /** Raw findings so far. */
   readonly raw: number;
   readonly rotation: RotationState;
+  /** Epochs planned by now for each kernel. */
+  readonly ages: readonly number[];
   readonly canaries: CanaryState;
   readonly quarantined: readonly Quarantined[];
   /** Programs of the budget that are not planned yet; undefined without such a budget. */

@@ -2,11 +2,8 @@
 import { loadEngine } from '../engine/engine.js';
 import { Fuzzer } from '../engine/fuzzer.js';
 import { EngineTrap } from '../engine/trap.js';
+import { batches, canaryRun, shardResult } from './batches.js';
 import { type CanaryJob, type Job, Pulse, type ShardJob, Shared, type Task, type TaskResult } from './task.js';
-
-/** A batch is one call into the module: short enough to stop soon, and the first ones so short that they warm it up. */
-const FIRST_BATCH = 64;
-const LONGEST_BATCH_MS = 25;
 
 let fuzzer: Fuzzer | undefined;
 
@@ -35,21 +32,6 @@ function runJob(job: Job, line: Line): TaskResult {
   }
 }
 
-/** Calls `batch` with growing counts until `programs` are run or it says false. Returns false if told to stop. */
-function inBatches(programs: number, line: Line, batch: (first: number, count: number) => boolean): boolean {
-  let size = FIRST_BATCH;
-  for (let first = 0; first < programs; ) {
-    if (line.shared.stopped) return false;
-    const count = Math.min(size, programs - first);
-    const start = performance.now();
-    if (!batch(first, count)) return true;
-    line.pulse.beat();
-    if (performance.now() - start < LONGEST_BATCH_MS / 2) size *= 2;
-    first += count;
-  }
-  return true;
-}
-
 /** Tests only. */
 function fail(fault: ShardJob['fault']): void {
   if (fault === 'trap') throw new EngineTrap(new WebAssembly.RuntimeError('unreachable'));
@@ -57,42 +39,30 @@ function fail(fault: ShardJob['fault']): void {
   while (fault === 'hang');
 }
 
-function runShard(fuzzer: Fuzzer, job: ShardJob, line: Line): TaskResult {
+function runShard(fuzzer: Fuzzer, job: ShardJob, { shared, pulse }: Line): TaskResult {
   fuzzer.begin(job.seed, job.shard, job.strategy, true, job.knowledge);
   let told = fuzzer.work();
-  const finished = inBatches(job.programs, line, (first, count) => {
+  for (const { first, count } of batches(job.programs)) {
+    if (shared.stopped) return { kind: 'stopped' };
     fail(job.fault);
     fuzzer.run(first, count);
-    if (job.counted) {
-      const work = fuzzer.work();
-      const { programs, ops, faults } = work;
-      line.shared.add({ programs: programs - told.programs, ops: ops - told.ops, faults: faults - told.faults });
-      told = work;
-    }
-    return true;
-  });
-  if (!finished) return { kind: 'stopped' };
-  const digest = fuzzer.digest();
-  return {
-    kind: 'shard',
-    work: fuzzer.work(),
-    digest: job.fault === 'digest' ? digest ^ 1n : digest,
-    failures: fuzzer.failures(),
-    novel: fuzzer.novel(),
-    keys: fuzzer.keys(),
-    ...fuzzer.coverage(),
-  };
+    pulse.beat();
+    if (!job.counted) continue;
+    const work = fuzzer.work();
+    const { programs, ops, faults } = work;
+    shared.add({ programs: programs - told.programs, ops: ops - told.ops, faults: faults - told.faults });
+    told = work;
+  }
+  const result = shardResult(fuzzer);
+  return job.fault === 'digest' ? { ...result, digest: result.digest ^ 1n } : result;
 }
 
-function runCanary(fuzzer: Fuzzer, job: CanaryJob, line: Line): TaskResult {
-  fuzzer.begin(job.seed, job.shard, job.strategy, false);
-  let found = false;
-  const finished = inBatches(job.programs, line, (first, count) => {
-    for (let done = 0; done < count && !found; ) {
-      done += fuzzer.run(first + done, count - done);
-      found = (((fuzzer.stopped()?.mask ?? 0) >> job.invariant) & 1) !== 0;
-    }
-    return !found;
-  });
-  return finished ? { kind: 'canary', found, programs: fuzzer.work().programs } : { kind: 'stopped' };
+function runCanary(fuzzer: Fuzzer, job: CanaryJob, { shared, pulse }: Line): TaskResult {
+  const run = canaryRun(fuzzer, job);
+  for (;;) {
+    if (shared.stopped) return { kind: 'stopped' };
+    const { done, value } = run.next();
+    if (done) return value;
+    pulse.beat();
+  }
 }

@@ -1,4 +1,4 @@
-// breakcow bench: the engine, the small handler in every language, the running kernel, and exhaustive search.
+// breakcow bench: the engine, the small handler in every language, the running kernel, exhaustive search, the queue.
 import { Command, Option } from 'commander';
 import { formatEngine, runEngine } from '../../bench/engine.js';
 import { formatSearches, runSearches } from '../../bench/explore.js';
@@ -9,7 +9,7 @@ import { parseCount, withJson } from './options.js';
 import { print, printJson } from './output.js';
 import { statusLine } from './progress.js';
 
-const SECTIONS = ['peers', 'engine', 'kernel', 'search'] as const;
+const SECTIONS = ['peers', 'engine', 'kernel', 'search', 'queue'] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface Options {
@@ -31,11 +31,18 @@ async function measure<T>(run: () => Promise<T>, format: (table: T) => string, j
   return table;
 }
 
+/** Loaded by whoever measures it: a client of Redis takes a while to load. */
+async function measureQueue(rounds: { samples?: number; onSample: typeof onSample }, json: boolean): Promise<unknown> {
+  const { runQueue } = await import('../../bench/queue.js');
+  const { formatQueue } = await import('../../bench/queue-text.js');
+  return await measure(() => runQueue(rounds), formatQueue, json);
+}
+
 export function benchCommand(): Command {
   const command = new Command('bench')
-    .summary('measure the engine, its peers, the running kernel and the search')
+    .summary('measure the engine, its peers, the running kernel, the search and the queue')
     .description(
-      'Measure the peers on the small handler (C, AssemblyScript, SIMD lanes, JavaScript, fast-check), the engine (judges, guidance, threads), the running kernel, and exhaustive search beside Spin and C.',
+      'Measure the peers on the small handler (C, AssemblyScript, SIMD lanes, JavaScript, fast-check), the engine (judges, guidance, threads), the running kernel, exhaustive search beside Spin and C, and shards over a queue (with a redis-server of its own).',
     )
     .addOption(new Option('--ops <n>', 'operations per sample of a peer').argParser(parseCount('ops')))
     .addOption(new Option('--samples <n>', 'rounds').argParser(parseCount('samples')))
@@ -51,6 +58,7 @@ export function benchCommand(): Command {
       engine: () => measure(() => runEngine(rounds), formatEngine, json),
       kernel: () => measure(() => runKernel(rounds), formatKernel, json),
       search: () => measure(() => runSearches(rounds), formatSearches, json),
+      queue: () => measureQueue(rounds, json),
     };
     const tables: Partial<Record<Section, unknown>> = {};
     for (const section of only ? [only] : SECTIONS) tables[section] = await sections[section]();

@@ -1,6 +1,8 @@
 // breakcow campaign start and resume.
 import { Command, Option } from 'commander';
+import { EPOCH_SHARDS } from '../campaign/plan.js';
 import { Pool } from '../campaign/pool.js';
+import type { Runner } from '../campaign/runner.js';
 import type { Engine } from '../engine/engine.js';
 import { loadEngine } from '../engine/engine.js';
 import { buildHash } from '../engine/load.js';
@@ -10,14 +12,16 @@ import { takeWish } from '../night/control.js';
 import { drive } from '../night/driver.js';
 import { CAMPAIGNS, findCampaign, freeName, openDirectory, pathFor } from '../night/places.js';
 import { verifyFindings } from '../night/verify.js';
+import { checkQueueUrl } from '../queue/url.js';
 import type { CampaignConfig } from '../store/config.js';
 import { StoreFullError } from '../store/database.js';
 import { CampaignReader } from '../store/read.js';
 import type { CampaignStore } from '../store/store.js';
 import { parseSpec } from '../text/id.js';
+import { parseSeed } from '../text/seed.js';
 import { campaignJson } from './campaign-data.js';
 import { statusText } from './campaign-text.js';
-import { parseCount, parseDuration, parseSeed, parseWorkers, withJson } from './options.js';
+import { parseCount, parseDuration, parseWorkers, withJson } from './options.js';
 import { complain, counted, EXIT, print, printJson } from './output.js';
 import { type ProgressView, progressView } from './progress.js';
 
@@ -25,6 +29,8 @@ interface RunOptions {
   readonly dir: string;
   readonly time?: number;
   readonly workers: number;
+  readonly queue?: string;
+  readonly insecure?: boolean;
   readonly exitZero?: boolean;
   readonly json?: boolean;
 }
@@ -44,6 +50,8 @@ interface ResumeOptions extends RunOptions {
 }
 
 const DEFAULT_KERNELS = ['v6.18', 'repaired', 'seed'];
+/** Enough for a few dozen cores. */
+const QUEUE_EPOCH_SHARDS = 64;
 const DEFAULT_TIME_MS = 8 * 3_600_000;
 
 const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
@@ -52,6 +60,13 @@ const names = (value: string): readonly string[] => value.split(',').filter((nam
 function withRunning(command: Command): Command {
   const running = command
     .addOption(new Option('--workers <n>', 'threads').argParser(parseWorkers).default(parseWorkers('auto'), 'auto'))
+    .addOption(
+      new Option(
+        '--queue <url>',
+        'run the shards on "breakcow worker" processes: redis://:PASSWORD@HOST:6379, or rediss:// for TLS',
+      ).env('BREAKCOW_QUEUE'),
+    )
+    .option('--insecure', 'take a queue on another machine that has no password')
     .option('--dir <directory>', 'where campaigns lie', CAMPAIGNS)
     .option('--exit-zero', 'exit with 0 although a promise was broken');
   return withJson(running);
@@ -87,7 +102,7 @@ export function startCommand(): Command {
     .addOption(
       new Option(
         '--epoch-shards <n>',
-        'shards that learn together; at most three times as many run at once (default: 16)',
+        'shards that learn together; at most three times as many run at once (default: 16, with --queue 64)',
       ).argParser(parseCount('epoch shards')),
     )
     .addHelpText(
@@ -96,7 +111,8 @@ export function startCommand(): Command {
 Examples:
   breakcow campaign start                                   three kernels, eight hours
   breakcow campaign start --kernel v7.2 --time 30m --name quick
-  breakcow campaign start --kernel repaired --seed random --epoch-shards 64 --workers 32`,
+  breakcow campaign start --kernel repaired --seed random --epoch-shards 64 --workers 32
+  breakcow campaign start --queue redis://localhost --time 8h        and on every machine: breakcow worker --queue ...`,
     );
   return withRunning(command).action(start);
 }
@@ -122,6 +138,7 @@ Examples:
 
 async function start(options: StartOptions): Promise<void> {
   const engine = loadEngine();
+  if (options.queue !== undefined) checkQueueUrl(options.queue, options.insecure === true);
   openDirectory(options.dir);
   const name = options.name ?? freeName(options.dir, new Date());
   const path = pathFor(options.dir, name);
@@ -133,7 +150,7 @@ async function start(options: StartOptions): Promise<void> {
     ...(timeMs !== undefined && { timeMs }),
     ...(options.programs !== undefined && { programs: options.programs }),
     ...(options.focus && { focus: options.focus }),
-    ...(options.epochShards !== undefined && { epochShards: options.epochShards }),
+    epochShards: options.epochShards ?? (options.queue === undefined ? EPOCH_SHARDS : QUEUE_EPOCH_SHARDS),
   });
   await run(engine, createCampaign(path, name, config), config, options);
 }
@@ -194,11 +211,30 @@ function onInterrupt(abort: AbortController, view: ProgressView): () => void {
   };
 }
 
+/** The threads of this process, or whoever works at the queue. */
+async function runnerFor(
+  store: CampaignStore,
+  { epochShards }: CampaignConfig,
+  { queue, insecure = false, workers }: RunOptions,
+  onNotice: (text: string) => void,
+): Promise<Runner> {
+  if (queue === undefined) return new Pool(workers);
+  // Slow to load, and few need it.
+  const { QueueRunner } = await import('../queue/runner.js');
+  const url = checkQueueUrl(queue, insecure);
+  const campaign = store.meta<string>('id')!;
+  // As many as the epochs under way can have, and their second runs.
+  return new QueueRunner({ url, campaign, build: buildHash(), limit: 4 * epochShards, onNotice });
+}
+
 async function run(engine: Engine, store: CampaignStore, config: CampaignConfig, options: RunOptions): Promise<void> {
   const view = progressView();
   const abort = new AbortController();
   const forget = onInterrupt(abort, view);
-  const runner = new Pool(options.workers);
+  const runner = await runnerFor(store, config, options, (text) => {
+    store.event('queue', text);
+    view.note(text);
+  });
   takeWish(store.path);
   let valid: boolean;
   try {
@@ -207,7 +243,7 @@ async function run(engine: Engine, store: CampaignStore, config: CampaignConfig,
       config,
       engine,
       runner,
-      threads: options.workers,
+      threads: options.queue === undefined ? options.workers : 0,
       signal: abort.signal,
       onProgress: (progress, findings) => view.update(progress, findings),
       onNote: (text) => view.note(text),

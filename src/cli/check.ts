@@ -13,19 +13,20 @@ import { diagnosisJson, specJson } from '../report/json.js';
 import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
 import { prospectsText } from '../report/prospects.js';
 import { reportText } from '../report/text.js';
+import { checkReport } from './check-ci.js';
 import { checkSmall, mutantsHelp } from './check-small.js';
+import { type CiOptions, prepareCi, tellCi, withCi } from './ci.js';
 import { type KernelOptions, kernelSpec, parseCount, withJson, withKernel } from './options.js';
 import { bold, EXIT, green, print, printJson, red } from './output.js';
 import { statusLine } from './progress.js';
 import { onInterrupt, paceText, type SearchFlags, searchOf, untilMask, withSearch } from './search-options.js';
 
-interface Options extends KernelOptions, SearchFlags {
+interface Options extends KernelOptions, SearchFlags, CiOptions {
   readonly bits?: number;
   readonly until?: string;
   readonly inevitable?: boolean;
   readonly subject: 'engine' | 'small';
   readonly mutant?: readonly string[];
-  readonly json?: boolean;
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {
@@ -38,7 +39,7 @@ export function checkCommand(): Command {
     .description(
       'Visit every state that a kernel can reach within a scope, breadth first: a promise that breaks is shown by a shortest program, and silence is a proof within the stated bound. A state in which a promise is broken is not searched further. Where the graph closes and is small (or with --inevitable), each step of a counterexample is followed by how near it came. The search goes on until every state is visited; --until, --depth, --time and --memory end it with a whole level. Ctrl-C prints what is proven so far.',
     );
-  return withJson(withSearch(withKernel(command), 'see below'))
+  return withJson(withCi(withSearch(withKernel(command), 'see below')))
     .addOption(
       new Option(
         '--bits <log2>',
@@ -70,6 +71,7 @@ Examples:
   breakcow check --kernel seed --scope pmds=1,swap=0 --depth 8
   breakcow check --kernel v6.18 --scope pages=2,uffd=all --time 10m --json
   breakcow check --kernel repaired --scope pairs=1,swap=0,uffd=none
+  breakcow check --kernel seed --time 10m --junit check.xml
   breakcow check --subject small --mutant reuse-ignores-maps
 
 Mutants of the small handler:
@@ -82,13 +84,16 @@ Exit codes: 0 no promise broken, 1 a promise was broken, 2 usage error,
 }
 
 /** What is of one subject alone. Throws UsageError. */
-function refuseMixture({ subject, mutant = [], until, kernel, with: plus, without, scope }: Options): void {
+function refuseMixture(options: Options): void {
+  const { subject, mutant = [], until, kernel, with: plus, without, scope, junit, annotations } = options;
   if (subject === 'engine') {
     if (mutant.length > 0) throw new UsageError('--mutant is one of the small handler: --subject small');
     return;
   }
   if ([kernel, plus, without, scope].some((option) => option !== undefined))
     throw new UsageError('the small handler has neither kernels nor a scope: --mutant is what changes it');
+  if (junit !== undefined || annotations !== undefined)
+    throw new UsageError('the small handler goes without --junit and --annotations');
   if (until !== undefined && until !== 'any') throw new UsageError('--until: the small handler knows "any" alone');
 }
 
@@ -105,11 +110,13 @@ async function check(options: Options): Promise<void> {
       return;
     }
     const spec = kernelSpec(options);
+    prepareCi(options);
     const result = await checkKernel(engine, spec, options.scope ?? DEFAULT_SCOPE, { ...search, symmetry });
     const prospects = await foresee(engine, result, options.inevitable, abort.signal);
     statusLine('');
     if (json) printJson(checkJson(engine, result, prospects, bits));
     else print(checkText(engine, result, prospects, bits));
+    tellCi(options, () => checkReport(engine, result));
     if (result.findings.length > 0) process.exitCode = EXIT.BROKEN;
   } finally {
     statusLine('');

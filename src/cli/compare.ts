@@ -1,10 +1,12 @@
 // breakcow compare: kernels side by side.
+
 import { Command, Option } from 'commander';
 import { loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { compareKernels, parseKernel } from '../explore/compare.js';
 import { compareData, compareText } from '../explore/compare-text.js';
-import { parseCount, parseSeed, withJson } from './options.js';
+import { parseSeed } from '../text/seed.js';
+import { parseCount, withJson } from './options.js';
 import { print, printJson } from './output.js';
 import { statusLine } from './progress.js';
 import { onInterrupt, type SearchFlags, searchOf, searchProgress, withSearch } from './search-options.js';

@@ -1,4 +1,5 @@
 // breakcow conform: the model and a real kernel do the same, or the difference is shown.
+
 import { Command, Option } from 'commander';
 import { OBSERVE_LEVELS } from '../conform/protocol.js';
 import { checkTarget } from '../conform/target.js';
@@ -6,9 +7,10 @@ import { loadEngine } from '../engine/engine.js';
 import { MAX_OPS } from '../engine/opword.js';
 import { UsageError } from '../errors.js';
 import { parseProgram } from '../text/parse.js';
+import { parseSeed } from '../text/seed.js';
 import { GOLDEN_DIRECTORY, openText } from './conform-tables.js';
 import { type ConformOptions, DEFAULT_PROGRAMS, Trial } from './conform-trial.js';
-import { parseCount, parseDuration, parseSeed, withJson } from './options.js';
+import { parseCount, parseDuration, withJson } from './options.js';
 import { print } from './output.js';
 import { withTarget } from './with-target.js';
 

@@ -2,36 +2,36 @@
 import { setImmediate } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { runCampaign } from '../campaign/index.js';
-import type { CampaignResult, RawFinding, Strategy } from '../campaign/types.js';
+import type { RawFinding, Strategy } from '../campaign/types.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
 import { ShortestSearch } from '../explore/minimal.js';
 import { FindingCollector } from '../findings/collect.js';
 import type { Finding } from '../findings/finding.js';
-import { findOrigin, type Origin } from '../findings/lineage.js';
 import { dropFinding, openStore, saveFinding } from '../findings/store.js';
-import { findingJson, specJson } from '../report/json.js';
-import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
-import { shortestWords } from '../report/shortest.js';
+import { findingJson } from '../report/json.js';
 import { reportText } from '../report/text.js';
-import { printSpec } from '../text/id.js';
+import { parseSeed } from '../text/seed.js';
+import { type CiOptions, prepareCi, tellCi, withCi } from './ci.js';
+import { type BaselineOptions, openBaseline } from './fuzz-baseline.js';
+import { fuzzReport } from './fuzz-ci.js';
 import { fuzzOracle } from './fuzz-oracle.js';
+import { exitCode, type Outcome, resultJson, resultText } from './fuzz-text.js';
 import {
   type KernelOptions,
   kernelSpec,
   parseCount,
   parseDuration,
-  parseSeed,
   parseWorkers,
   withJson,
   withKernel,
 } from './options.js';
-import { bold, counted, EXIT, green, print, printJson, red, short } from './output.js';
+import { counted, EXIT, print, printJson } from './output.js';
 import { type ProgressView, progressView } from './progress.js';
 import { type Recorded, Recorder } from './recorder.js';
 
-interface Options extends KernelOptions {
+interface Options extends KernelOptions, CiOptions, BaselineOptions {
   readonly seed: bigint;
   readonly programs?: number;
   readonly time?: number;
@@ -40,7 +40,6 @@ interface Options extends KernelOptions {
   readonly out?: string;
   readonly keepGoing?: boolean;
   readonly exitZero?: boolean;
-  readonly json?: boolean;
   readonly oracle?: string;
 }
 
@@ -71,6 +70,8 @@ export function fuzzCommand(): Command {
     .option('--keep-going', 'spend the whole budget')
     .option('--oracle <target>', 'fuzz a real kernel in place of a model: live, or qemu:5.10 (see "breakcow conform")')
     .option('--exit-zero', 'exit with 0 although a promise was broken: the finding was the point')
+    .option('--baseline <file>', 'findings that are known: only other causes fail; the whole budget is spent')
+    .option('--update-baseline', 'add what is new to the file of --baseline, or write it')
     .addHelpText(
       'after',
       `
@@ -80,27 +81,41 @@ Examples:
   breakcow fuzz --kernel seed --without copy.keeps_uffd_wp --out findings
   breakcow fuzz --kernel repaired --time 8h --seed random --json > night.json
   breakcow fuzz --oracle live --time 10m            this very kernel; the reference memory judges what it shows
+  breakcow fuzz --kernel seed --programs 200k --baseline known.json --update-baseline
+  breakcow fuzz --kernel seed --programs 200k --baseline known.json --junit fuzz.xml    as CI runs it
 
-Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error,
-3 internal error (also: the canary was not found, so silence proves nothing).`,
+Exit codes: 0 nothing found (with --baseline: nothing new), 1 a promise was
+broken, 2 usage error, 3 internal error (also: the canary was not found, so
+silence proves nothing).`,
     );
-  return withJson(withKernel(command)).action(fuzz);
+  return withJson(withCi(withKernel(command))).action(fuzz);
+}
+
+/** Its findings have no cause that knobs could tell, and its canary is another. Throws UsageError. */
+function refuseWithOracle({ baseline, updateBaseline, junit, annotations }: Options): void {
+  if ([baseline, updateBaseline, junit, annotations].some((option) => option !== undefined))
+    throw new UsageError('--oracle goes without --baseline, --update-baseline, --junit and --annotations');
 }
 
 async function fuzz(options: Options): Promise<void> {
   if (options.oracle !== undefined) {
     if (options.with !== undefined || options.without !== undefined)
       throw new UsageError('a real kernel has no knobs: --oracle goes without --with and --without');
+    refuseWithOracle(options);
     await fuzzOracle({ ...options, oracle: options.oracle });
     return;
   }
   const engine = loadEngine();
   const spec = kernelSpec(options);
   engine.catalogue.vector(spec);
+  const baseline = openBaseline(engine, options);
+  prepareCi(options);
   if (options.out !== undefined) openStore(options.out);
   const view = progressView();
   const collector = new FindingCollector(engine, spec, options.seed.toString());
   const abort = new AbortController();
+  // The first finding is mostly a known one.
+  const keepGoing = options.keepGoing === true || baseline !== undefined;
   const timeMs = options.time ?? (options.programs === undefined ? DEFAULT_TIME_MS : undefined);
   const recorder = options.out === undefined ? undefined : new Recorder(options.out, recorded(spec, options, timeMs));
   const forget = onInterrupt(abort, () => {
@@ -116,7 +131,7 @@ async function fuzz(options: Options): Promise<void> {
       ...(timeMs !== undefined && { timeMs }),
       workers: options.workers,
       strategy: options.strategy,
-      keepGoing: options.keepGoing === true,
+      keepGoing,
       signal: abort.signal,
       onProgress: (progress) => {
         view.update(progress, collector.findings.length);
@@ -133,14 +148,21 @@ async function fuzz(options: Options): Promise<void> {
     recorder?.end(result, collector.findings);
     const findings = shortened(engine, collector.findings, options.out);
     recorder?.end(result, findings);
-    if (options.json) printJson(resultJson(engine, spec, options, result, findings));
-    else print(resultText(engine, spec, options, result, findings));
-    const code = exitCode(result, findings);
+    const compared = baseline?.compare(spec, findings) ?? { fresh: findings, known: [], unseen: [] };
+    const outcome: Outcome = { ...chosen(options), ...compared, engine, spec, keepGoing, result, findings };
+    if (options.json) printJson(resultJson(outcome));
+    else print(resultText(outcome));
+    tellCi(options, () => fuzzReport(outcome));
+    const code = exitCode(outcome);
     process.exitCode = code === EXIT.BROKEN && options.exitZero ? EXIT.CLEAN : code;
   } finally {
     view.stop();
     forget();
   }
+}
+
+function chosen({ seed, strategy, out }: Options): Pick<Outcome, 'seed' | 'strategy' | 'out'> {
+  return { seed, strategy, ...(out !== undefined && { out }) };
 }
 
 function recorded(spec: KernelSpec, options: Options, timeMs: number | undefined): Recorded {
@@ -193,115 +215,4 @@ function shortened(engine: Engine, findings: readonly Finding[], out: string | u
   for (const { id } of findings) if (!kept.some((other) => other.id === id)) dropFinding(out, id);
   for (const finding of kept) save(engine, out, finding);
   return kept;
-}
-
-function exitCode({ valid, interrupted }: CampaignResult, findings: readonly Finding[]): number {
-  if (findings.length > 0) return EXIT.BROKEN;
-  return valid || interrupted ? EXIT.CLEAN : EXIT.INTERNAL;
-}
-
-function resultJson(
-  engine: Engine,
-  spec: KernelSpec,
-  options: Options,
-  result: CampaignResult,
-  findings: readonly Finding[],
-) {
-  const { raw, ...rest } = result;
-  return {
-    ...specJson(spec),
-    seed: options.seed.toString(),
-    strategy: options.strategy,
-    ...rest,
-    rawFindings: raw.length,
-    findings: findings.map((finding) => findingJson(engine, finding)),
-  };
-}
-
-function resultText(
-  engine: Engine,
-  spec: KernelSpec,
-  options: Options,
-  result: CampaignResult,
-  findings: readonly Finding[],
-): string {
-  const rule = '-'.repeat(COLUMNS);
-  const own = findings.filter((finding) => !originOf(engine, finding).inherited);
-  const inherited = findings.filter((finding) => !own.includes(finding));
-  const reports = [...inherited, ...own].flatMap((finding) => [
-    rule,
-    reportText(engine, finding.diagnosis, finding.shortest),
-    '',
-  ]);
-  return [...reports, rule, ...summary(engine, spec, options, result, { own, inherited })].join('\n');
-}
-
-function originOf(engine: Engine, { diagnosis: { spec, words, violation } }: Finding): Origin {
-  return findOrigin(engine, spec, words, violation.invariant);
-}
-
-/** What a patch kernel breaks of its own, and what it has from the releases below it. */
-interface Findings {
-  readonly own: readonly Finding[];
-  readonly inherited: readonly Finding[];
-}
-
-function summary(
-  engine: Engine,
-  spec: KernelSpec,
-  options: Options,
-  result: CampaignResult,
-  { own, inherited }: Findings,
-): string[] {
-  const findings = [...inherited, ...own];
-  const { programs, ops, faults, seconds, workers, coverage, canary, digest, quarantined } = result;
-  const rate = seconds > 0 ? faults / seconds : 0;
-  const done = `${short(programs)} programs, ${short(ops)} operations, ${short(faults)} faults`;
-  const pace = `in ${seconds.toFixed(1)} s on ${counted(workers, 'thread')} (${short(rate)} faults/s)`;
-  const seen = `${coverage.points} of ${coverage.pointsTotal} handler branches, ${short(coverage.states)} states`;
-  const lines = [
-    ...wrap(
-      `${bold(printSpec(spec))}, seed ${options.seed}, ${options.strategy}: ${done} ${pace}; ${seen}; digest ${digest}.`,
-    ),
-  ];
-  if (result.interrupted) lines.push('Interrupted.');
-  for (const { shard, message } of quarantined) lines.push(...wrap(`Shard ${shard} left out: ${message}`));
-  lines.push(...wrap(verdict(result, findings)));
-  lines.push(
-    ...wrap(
-      canary.found
-        ? `Canary (${canary.kernel}): found after ${counted(canary.programs, 'program')}.`
-        : `Canary (${canary.kernel}): NOT found in ${counted(canary.programs, 'program')}.`,
-    ),
-  );
-  if (inherited.length > 0) lines.push('', bold(`Inherited from the releases that ${printSpec(spec)} builds on:`));
-  lines.push(...inherited.flatMap((finding) => overview(engine, finding)));
-  if (inherited.length > 0 && own.length > 0) lines.push('', bold(`Of ${printSpec(spec)} itself:`));
-  lines.push(...own.flatMap((finding) => overview(engine, finding)));
-  if (findings.length > 0 && options.out !== undefined)
-    lines.push('', `Kept in ${options.out}/: replay one with "breakcow replay ID".`);
-  return lines;
-}
-
-function overview(engine: Engine, finding: Finding): string[] {
-  const { id, slug, minimized, firstAt, diagnosis, shortest } = finding;
-  const { kernel, refusedBy } = originOf(engine, finding);
-  const length = counted(diagnosis.words.length, 'operation');
-  const since =
-    kernel === '' || kernel === diagnosis.spec.kernel
-      ? ''
-      : `, since ${kernel}${refusedBy === '' ? '' : ' or earlier'}`;
-  const known = shortest ? shortestWords(shortest) : '';
-  return [
-    '',
-    `${bold(id)}  ${slug}, ${length}${since}, after ${counted(firstAt.programs, 'program')}`,
-    ...(known === '' ? [] : [`  ${known}`]),
-    ...wrapProgram(minimized.split('; '), '  '),
-  ];
-}
-
-function verdict({ valid, programs }: CampaignResult, findings: readonly Finding[]): string {
-  if (findings.length > 0) return red(`${counted(findings.length, 'finding')}.`);
-  if (!valid) return red('INVALID: the canary was not found, so it proves nothing that nothing was found.');
-  return green(`Nothing found in ${short(programs)} programs.`);
 }

@@ -17,6 +17,7 @@ import { playgroundCommand } from './playground.js';
 import { minimizeCommand, replayCommand } from './replay.js';
 import { reportCommand } from './report.js';
 import { scoreCommand } from './score.js';
+import { workerCommand } from './worker.js';
 
 function version(): string {
   const data: { version: string } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
@@ -56,6 +57,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     conformCommand(),
     exportCommand(),
     campaignCommand(),
+    workerCommand(),
     benchCommand(),
   ];
   for (const command of commands) program.addCommand(command);

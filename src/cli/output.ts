@@ -1,8 +1,8 @@
 // What goes to stdout and how: data there, progress and complaints on stderr.
 export { counted, short } from '../text/numbers.js';
 
-/** Exit codes of every command. */
-export const EXIT = { CLEAN: 0, BROKEN: 1, USAGE: 2, INTERNAL: 3 } as const;
+/** Exit codes of every command; SKIPPED is of `export --run`. */
+export const EXIT = { CLEAN: 0, BROKEN: 1, USAGE: 2, INTERNAL: 3, SKIPPED: 4 } as const;
 
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);

@@ -49,7 +49,8 @@ class Bar implements ProgressView {
   note(text: string): void {
     const room = (process.stderr.columns ?? 80) - 1;
     const line = text.length > room ? `${text.slice(0, room - 1)}…` : text;
-    process.stderr.write(`\r\x1b[K${line}\n`);
+    // The bar goes back to the place that it saved at its start: that is one line further down now (ESC 7 saves).
+    process.stderr.write(`\r\x1b[K${line}\n\x1b7`);
     this.#bar.render();
   }
 

@@ -1,4 +1,4 @@
-// The executor: one static binary, built by the machine's own C compiler at first use and kept.
+// Static programs, built by the machine's own C compiler; the executor at first use, and kept.
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
@@ -21,12 +21,12 @@ export function cacheDirectory(): string {
   return join(base?.startsWith('/') ? base : join(homedir(), '.cache'), 'breakcow');
 }
 
-function compiler(): { readonly name: string; readonly version: string } {
+function compiler(what = 'the executor'): { readonly name: string; readonly version: string } {
   const name = process.env.CC || 'cc';
   const { stdout, status } = spawnSync(name, ['--version'], { encoding: 'utf8' });
   if (status !== 0) {
     const cure = process.env.CC ? 'CC names it' : 'for example: apt-get install gcc libc6-dev; CC names another one';
-    throw new MissingError(`no C compiler "${name}" for the executor (${cure})`);
+    throw new MissingError(`no C compiler "${name}" for ${what} (${cure})`);
   }
   return { name, version: stdout };
 }
@@ -60,12 +60,24 @@ export function buildExecutor(directory = join(cacheDirectory(), 'executor'), so
   // Under another name first: a build that is cut short, or two at once, leave nothing half done.
   const draft = `${binary}.${randomBytes(4).toString('hex')}`;
   const paths = units.map((file) => join(sources, file));
-  const { status, stderr } = spawnSync(name, [...FLAGS, '-o', draft, ...paths], { encoding: 'utf8' });
-  if (status !== 0) {
-    rmSync(draft, { force: true });
-    const [first = `exit code ${status}`] = stderr.split('\n').filter((line) => /error|undefined|cannot/.test(line));
-    throw new Error(`the executor does not compile with ${name}: ${first}\n${stderr}`);
-  }
+  compile(name, [...FLAGS, '-o', draft, ...paths], 'the executor', draft);
   renameSync(draft, binary);
   return binary;
+}
+
+/**
+ * One C file as a static program; what a compiler that we do not know warns of does not matter.
+ * Throws MissingError without a compiler, Error if it does not compile.
+ */
+export function buildProgram(file: string, binary: string): void {
+  const { name } = compiler('the test');
+  compile(name, [...FLAGS.filter((flag) => flag !== '-Werror'), '-pthread', '-o', binary, file], file, binary);
+}
+
+function compile(name: string, args: readonly string[], what: string, made: string): void {
+  const { status, stderr } = spawnSync(name, args, { encoding: 'utf8' });
+  if (status === 0) return;
+  rmSync(made, { force: true });
+  const [first = `exit code ${status}`] = stderr.split('\n').filter((line) => /error|undefined|cannot/.test(line));
+  throw new Error(`${what} does not compile with ${name}: ${first}\n${stderr}`);
 }

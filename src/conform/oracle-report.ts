@@ -8,6 +8,7 @@ import type { PageLayout } from './observed.js';
 import type { OracleFinding } from './oracle-finding.js';
 import { opText } from './report.js';
 import { Inexpressible, reproducer } from './reproducer.js';
+import { cSources } from './reproducer-sources.js';
 
 const OP_WIDTH = 40;
 
@@ -52,7 +53,7 @@ export function findingProgram(
   if (facts.length === 0) return { none: 'no op of the program shows it' };
   const about = [`${slug}, seen on ${release}:`, statement];
   try {
-    return { source: reproducer({ words, layout, facts, about }, ops) };
+    return { source: reproducer({ words, layout, facts, about }, ops, cSources()) };
   } catch (error) {
     if (error instanceof Inexpressible) return { none: error.message };
     throw error;

@@ -6,6 +6,7 @@ import { entryOf, type Fact } from './facts.js';
 import type { PageLayout, Run } from './observed.js';
 import { differenceText } from './report.js';
 import { Inexpressible, reproducer } from './reproducer.js';
+import { cSources } from './reproducer-sources.js';
 
 /** A program on which model and kernel differ, with what the kernel did. */
 export interface Differing {
@@ -25,7 +26,7 @@ export function differenceProgram(
   if (facts.length === 0) return { none: `user space cannot see ${difference.field}` };
   const about = [`What ${release} does, and the model does not:`, differenceText(difference)];
   try {
-    return { source: reproducer({ words, layout, facts, about }, ops) };
+    return { source: reproducer({ words, layout, facts, about }, ops, cSources()) };
   } catch (error) {
     if (error instanceof Inexpressible) return { none: error.message };
     throw error;

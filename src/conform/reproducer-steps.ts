@@ -44,6 +44,7 @@ export type Use =
   | 'PROCESS_VM'
   | 'PROC_MEM'
   | 'SWAP'
+  | 'RECLAIM'
   | 'SWAPOFF'
   | 'THP'
   | 'SPLIT'
@@ -225,7 +226,11 @@ export class Steps {
         return 1;
       case 'pageout':
         this.uses.add('SWAP');
-        tell('DO_ADVISE', 'MADV_PAGEOUT');
+        // Before a fork nobody shares a page.
+        if (this.uses.has('FORK') && !this.#has(fields, 'madv')) {
+          this.uses.add('RECLAIM').add('PAGEMAP');
+          this.#call('do_pageout', k, MM_NAMES[fields.mm]!, hex(pages));
+        } else tell('DO_ADVISE', 'MADV_PAGEOUT');
         return 1;
       case 'thp_split':
         if (this.#claim.layout !== 'pmd') return this.#skipped(k);
@@ -360,7 +365,7 @@ export class Steps {
       case 'content':
         return `content_of(${place(fact)}) == ${fact.value}`;
       case 'moved':
-        return `frame_of(${place(fact)}) ${fact.moved ? '!=' : '=='} noted[${place(fact).replace(', ', '][')}]`;
+        return `frame_of(${place(fact)}) ${fact.moved ? '!=' : '=='} *noted(${place(fact)})`;
       case 'shared':
         return `frame_of(${place(fact)}) ${fact.same ? '==' : '!='} frame_of(${place(fact.with)})`;
     }

@@ -1,23 +1,22 @@
 // A claim about a kernel as one C program: plain processes perform the ops, and it says whether the facts hold.
-import { readFileSync } from 'node:fs';
 import type { OpInfo } from '../engine/optable.js';
 import { handleNames, printOp } from '../text/print.js';
 import { factText } from './facts.js';
+import type { CSources } from './reproducer-sources.js';
 import { type Claim, Steps } from './reproducer-steps.js';
 
 export { type Claim, Inexpressible, type Ktap } from './reproducer-steps.js';
 
 const MAIN_WITH_DEVICE = 'int main(int argc, char **argv) {\n  if (argc > 1) swap_device = argv[1];';
-const SOURCES = new URL('../../../src/conform/reproducer/', import.meta.url);
 
 /**
  * The C source: libc and kernel headers only, clean under -Wall -Wextra -Werror. It exits with 0 if the facts hold, 1 if
  * one is broken, 4 if it cannot be tried on that machine. Throws Inexpressible.
  */
-export function reproducer(claim: Claim, ops: readonly OpInfo[]): string {
+export function reproducer(claim: Claim, ops: readonly OpInfo[], sources: CSources): string {
   const steps = new Steps(claim, ops);
   const body = steps.body();
-  const source = (name: string) => pick(readFileSync(new URL(name, SOURCES), 'utf8'), steps.uses).trim();
+  const source = (name: keyof CSources) => pick(sources[name], steps.uses).trim();
   const stride = claim.layout === 'pmd' ? '(512 * 1024L)' : '4096L';
   const parts = [
     header(claim, ops),
@@ -28,9 +27,21 @@ export function reproducer(claim: Claim, ops: readonly OpInfo[]): string {
     ...(steps.uses.has('UFFD') ? [source('uffd.c')] : []),
     ...(steps.uses.has('SPLICE') || steps.uses.has('IO_URING') ? [source('handles.c')] : []),
     ...(steps.uses.has('PAGEMAP') ? [source('pagemap.c')] : []),
+    ...(steps.uses.has('RECLAIM') ? [source('reclaim.c')] : []),
     `${steps.uses.has('SWAPOFF') ? MAIN_WITH_DEVICE : 'int main(void) {'}\n${body.map((line) => (line === '' ? '' : `  ${line}`)).join('\n')}\n}`,
   ];
-  return `${parts.join('\n\n')}\n`;
+  return `${withoutUnused(parts.join('\n\n'))}\n`;
+}
+
+/** Without the `static inline` functions that nobody calls, and the comments above them: some compilers mind them. */
+function withoutUnused(text: string): string {
+  for (const [whole, name] of text.matchAll(
+    /^(?:\/\*.*\*\/\n)?static inline [^;{(]*?(\w+)\([^;{]*\{\n[\s\S]*?^\}\n+/gm,
+  )) {
+    const called = text.split(new RegExp(`\\b${name}\\(`)).length > 2;
+    if (!called) return withoutUnused(text.replace(whole, () => ''));
+  }
+  return text;
 }
 
 function defines(stride: string, mayFail: bigint, { facts, ktap }: Claim): string {

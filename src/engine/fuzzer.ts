@@ -17,7 +17,7 @@ interface FuzzExports {
 }
 
 /** In the order of assembly/fuzz/area.ts. `fresh`: as guided, without corpus and without noting what is new. */
-const STRATEGIES = ['guided', 'random', 'fresh'] as const;
+export const STRATEGIES = ['guided', 'random', 'fresh'] as const;
 export type FuzzStrategy = (typeof STRATEGIES)[number];
 
 /** What earlier shards learned. Of programs, `lengths[i]` words stand in `words` one after the other. */

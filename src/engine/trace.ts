@@ -12,7 +12,9 @@ export type TraceRecord =
       readonly entry: bigint;
     }
   /** Op `op` begins. */
-  | { readonly kind: 'op'; readonly op: number };
+  | { readonly kind: 'op'; readonly op: number }
+  /** Op `which` of a concurrent pair runs a section; `waited`: it was the other one's turn, which waits for mmap_lock. */
+  | { readonly kind: 'section'; readonly which: 0 | 1; readonly waited: boolean };
 
 export function decodeTrace(bytes: Uint8Array, count: number): TraceRecord[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -30,8 +32,10 @@ export function decodeTrace(bytes: Uint8Array, count: number): TraceRecord[] {
           index: view.getUint8(at + 3),
           entry: view.getBigUint64(at + 8, true),
         };
-      default:
+      case 2:
         return { kind: 'op', op: a };
+      default:
+        return { kind: 'section', which: a === 0 ? 0 : 1, waited: view.getUint8(at + 2) !== 0 };
     }
   });
 }

@@ -2,7 +2,6 @@
 // run into it.
 import type { Catalogue } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
-import type { Diagnosis } from '../findings/finding.js';
 import { printItems } from '../text/print.js';
 import type { CheckResult } from './check.js';
 import { type EngineSpec, EngineSubject } from './engine-subject.js';
@@ -31,6 +30,12 @@ export interface Prospects {
   readonly steps: readonly Prospect[];
   /** The step, before the last one, by which the probability rose most; undefined for a path of one step. */
   readonly decisive: number | undefined;
+}
+
+/** Its last step breaks the promise. */
+export interface BreakingProgram {
+  readonly words: Uint32Array;
+  readonly invariant: number;
 }
 
 /** For all states of a graph. */
@@ -132,13 +137,14 @@ export class Inevitability {
     this.#signal = signal;
   }
 
-  /** Searches the scope once more, on this thread; undefined if it is larger than `limits`, or interrupted. */
+  /** Searches the scope once more, on this thread, on `engine` or an instance of its own; undefined: beyond `limits`, or interrupted. */
   static async of(
     spec: EngineSpec,
     limits: GraphLimits = MOST,
     signal?: AbortSignal,
+    engine?: Engine,
   ): Promise<Inevitability | undefined> {
-    const subject = new EngineSubject(spec);
+    const subject = new EngineSubject(spec, engine);
     const graph = await buildGraph(subject, limits, signal);
     return graph && new Inevitability(spec, subject, graph, signal);
   }
@@ -151,12 +157,10 @@ export class Inevitability {
    * The prospects of programs of the scope that break their promise with their last step; undefined if interrupted. Throws Error
    * for any other program.
    */
-  async of({ catalogue }: Engine, diagnoses: readonly Diagnosis[]): Promise<readonly Prospects[] | undefined> {
-    const invariants = [...new Set(diagnoses.map(({ violation }) => violation.invariant))];
+  async of({ catalogue }: Engine, programs: readonly BreakingProgram[]): Promise<readonly Prospects[] | undefined> {
+    const invariants = [...new Set(programs.map(({ invariant }) => invariant))];
     const odds = await oddsOf(this.#graph, invariants, HORIZON, this.#signal);
-    return (
-      odds && diagnoses.map(({ words, violation }) => this.#along(catalogue, words, odds.get(violation.invariant)!))
-    );
+    return odds && programs.map(({ words, invariant }) => this.#along(catalogue, words, odds.get(invariant)!));
   }
 
   #along(catalogue: Catalogue, words: Uint32Array, odds: Odds): Prospects {
@@ -188,6 +192,6 @@ export async function prospectsOf(
   const inevitability = await Inevitability.of(subject, limits, signal);
   return inevitability?.of(
     engine,
-    findings.map(({ diagnosis }) => diagnosis),
+    findings.map(({ invariant, diagnosis }) => ({ words: diagnosis.words, invariant })),
   );
 }

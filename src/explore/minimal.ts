@@ -8,7 +8,7 @@ import { cures, isSameCause } from '../findings/same-cause.js';
 import { Trial } from '../findings/trial.js';
 import { byLength } from './by-length.js';
 import { EngineSubject } from './engine-subject.js';
-import { type OwnScope, ownScope } from './own-scope.js';
+import { MOST_WORDS, type OwnScope, ownScope } from './own-scope.js';
 
 /** What a search may cost: counts, so that the same finding has the same answer on every machine. */
 export interface Budget {
@@ -21,9 +21,6 @@ export interface Budget {
 
 /** A second or two. */
 export const BUDGET: Budget = { transitions: 600_000, candidates: 4_000, diagnoses: 12 };
-
-/** Words that the module takes. */
-const MOST_WORDS = 0x2800;
 
 export interface Minimal {
   /** That asked for, or of a shorter program of the same cause. */

@@ -4,6 +4,9 @@ import { decodeOp, encodeOp, NO_FIELDS, PAGE_COUNT, PAGE_NAMES, pagesOf } from '
 import { printOp } from '../text/print.js';
 import { concurrentPairs } from './pairs.js';
 
+/** Words that the search takes, of single operations and pairs together. */
+export const MOST_WORDS = 0x2800;
+
 /** Operations of the program's kinds on its processes, pages and handles, however combined. */
 export interface OwnScope {
   readonly alphabet: Uint32Array;

@@ -17,6 +17,8 @@ export interface SyzText {
 const BASE = 0x7f0000000000n;
 const SCRATCH = BASE + 0xf00000n;
 
+const CLONE = 'syz_clone(0x0, 0x0, 0x0, 0x0, 0x0, 0x0)';
+
 /** Calls of one op, or why there are none. */
 type Calls = readonly string[] | string;
 
@@ -37,12 +39,11 @@ export function syzText(engine: Engine, program: Exported): SyzText {
       expressed++;
     }
   }
+  const left = expressed < words.length ? ', the others are left out, with the reason' : '';
   const about = [
+    ...wrap(`A breakcow program: ${expressed} of ${words.length} operations${left}.`),
     ...wrap(
-      `${expressed} of ${words.length} operations of a breakcow program; the others are left out, with the reason.`,
-    ),
-    ...wrap(
-      'Best effort: stores are made by the executor, which copies the argument of write() in before the call; nothing is checked.',
+      'Best effort, and nothing is checked. Stores are made by the executor, which copies the argument of write() in before the call; where one may sleep, getrandom() makes it, in a thread of its own (threaded mode). Loads are MADV_POPULATE_READ, of Linux 5.14. A child runs no calls, and ends after a moment.',
     ),
   ];
   return { text: `${[...about.map((line) => `# ${line}`), ...lines].join('\n')}\n`, expressed, total: words.length };
@@ -68,8 +69,13 @@ class SyzWriter {
   readonly #sleeps: ReadonlySet<number>;
   #next = 0;
   #uffd: string | undefined;
-  /** Of each handle: the read end of its pipe, or the io_uring. */
-  readonly #handles = new Map<number, { kind: 'pipe' | 'ring' | 'done'; name: string }>();
+  /** A fork then waits until its event has been read. */
+  #tellsForks = false;
+  /** Of each handle: the ends of its pipe, or the io_uring. */
+  readonly #handles = new Map<
+    number,
+    { kind: 'pipe'; name: string; writer: string } | { kind: 'ring'; name: string }
+  >();
 
   constructor(ops: readonly OpInfo[], stride: bigint, sleeps: ReadonlySet<number>) {
     this.#ops = ops;
@@ -93,7 +99,9 @@ class SyzWriter {
       case 'read':
         return [`madvise(${range}, ${size}, 0x16)${this.#async(k)}`];
       case 'write':
-        return [`write(0xffffffffffffffff, &(${at})="${little(k + 1)}", 0x8)${this.#async(k)}`];
+        // The executor's own thread copies arguments in: it must not be the one that sleeps.
+        if (this.#sleeps.has(k)) return [`getrandom(&(${at})=""/8, 0x8, 0x0) (async)`];
+        return [`write(0xffffffffffffffff, &(${at})="${little(k + 1)}", 0x8)`];
       case 'mprotect':
         return [`mprotect(${range}, ${size}, ${this.#has(fields, 'RW') ? '0x3' : '0x1'})`];
       case 'dontneed':
@@ -101,9 +109,10 @@ class SyzWriter {
       case 'pageout':
         return [`madvise(${range}, ${size}, 0x15)`];
       case 'thp_split':
-        return [`madvise(${range}, ${size}, 0x10)`, `madvise(${range}, ${size}, 0x11)`];
+        return this.#split(fields);
       case 'fork':
-        return ['syz_clone(0x0, 0x0, 0x0, 0x0, 0x0, 0x0)'];
+        if (this.#uffd === undefined || !this.#tellsForks) return [CLONE];
+        return [`${CLONE} (async)`, `read(${this.#uffd}, &(${hex(SCRATCH + 0x10000n)})=""/32, 0x20)`];
       case 'clear_refs': {
         const fd = this.#name();
         return [
@@ -146,6 +155,16 @@ class SyzWriter {
     return [at, size, `&(${at}/${size})=nil`];
   }
 
+  /** A boundary of VMAs inside each huge page makes the kernel map it by PTEs. */
+  #split({ page }: OpFields): string[] {
+    const halves = [0, 4].filter((half) => pagesOf(page).some((one) => one >= half && one < half + 4));
+    return halves.flatMap((half) => {
+      const size = hex(2n * this.#stride);
+      const range = `&(${hex(BASE + BigInt(half + 2) * this.#stride)}/${size})=nil`;
+      return [`madvise(${range}, ${size}, 0x10)`, `madvise(${range}, ${size}, 0x11)`];
+    });
+  }
+
   #userfault(name: string, fields: OpFields, k: number): Calls {
     const [, size, range] = this.#place(fields);
     const pointer = `&(${hex(SCRATCH)})`;
@@ -153,15 +172,16 @@ class SyzWriter {
       const open: string[] = [];
       if (this.#uffd === undefined) {
         this.#uffd = this.#name();
+        this.#tellsForks = this.#has(fields, 'EVENT_FORK');
         // PAGEFAULT_FLAG_WP, EVENT_FORK, WP_UNPOPULATED.
         const features =
           0x1 | (this.#has(fields, 'EVENT_FORK') ? 0x2 : 0) | (this.#has(fields, 'WP_UNPOPULATED') ? 0x2000 : 0);
         open.push(
           `${this.#uffd} = userfaultfd(0x80800)`,
-          `ioctl$UFFDIO_API(${this.#uffd}, 0xc018aa3f, ${pointer}={0xaa, 0x${features.toString(16)}})`,
+          `ioctl$UFFDIO_API(${this.#uffd}, 0xc018aa3f, ${pointer}={0xaa, 0x${features.toString(16)}, 0x0})`,
         );
       }
-      return [...open, `ioctl$UFFDIO_REGISTER(${this.#uffd}, 0xc020aa00, ${pointer}={{${range}, ${size}}, 0x2})`];
+      return [...open, `ioctl$UFFDIO_REGISTER(${this.#uffd}, 0xc020aa00, ${pointer}={{${range}, ${size}}, 0x2, 0x0})`];
     }
     const fd = this.#uffd;
     if (fd === undefined) return 'no userfaultfd is open';
@@ -188,15 +208,7 @@ class SyzWriter {
     const [at, size] = this.#place(fields);
     const write = has('W');
     const sleep = this.#async(k);
-    if (has('FORCE')) {
-      const fd = this.#name();
-      const open = `${fd} = syz_open_procfs(0x0, &(${hex(SCRATCH)})='mem\\x00')`;
-      const buffer = hex(SCRATCH + 0x10000n);
-      this.#handles.set(fields.y, { kind: 'done', name: fd });
-      return write
-        ? [open, `pwrite64(${fd}, &(${buffer})="${little(k + 1)}", 0x8, ${at})${sleep}`]
-        : [open, `pread64(${fd}, &(${buffer})=""/8, 0x8, ${at})${sleep}`];
-    }
+    if (has('FORCE')) return 'syzkaller does not open /proc/self/mem, nor know where its memory lies';
     if (write) {
       const fd = this.#name();
       this.#handles.set(fields.y, { kind: 'ring', name: fd });
@@ -212,7 +224,7 @@ class SyzWriter {
         : 'process_vm_readv would hold it for the length of one call only';
     }
     const [reader, writer] = [this.#name(), this.#name()];
-    this.#handles.set(fields.y, { kind: 'pipe', name: reader });
+    this.#handles.set(fields.y, { kind: 'pipe', name: reader, writer });
     return [
       `pipe2(&(${hex(SCRATCH)})={<${reader}=>0xffffffffffffffff, <${writer}=>0xffffffffffffffff}, 0x800)`,
       `vmsplice(${writer}, &(${hex(SCRATCH + 0x1000n)})=[{&(${at}), ${size}}], 0x1, 0x0)${sleep}`,
@@ -222,13 +234,12 @@ class SyzWriter {
   #handle(name: string, handle: number): Calls {
     const held = this.#handles.get(handle);
     if (held === undefined) return 'nothing is held';
-    if (held.kind === 'done') return 'the call before has done it';
     if (held.kind === 'ring')
       return name === 'put'
         ? [`io_uring_register$IORING_UNREGISTER_BUFFERS(${held.name}, 0x1, 0x0, 0x0)`]
         : 'a fixed-buffer transfer needs the rings of io_uring mapped';
     if (name === 'hwrite') return 'a pipe is not written through';
-    if (name === 'put') return [`close(${held.name})`];
+    if (name === 'put') return [`close(${held.name})`, `close(${held.writer})`];
     return [`read(${held.name}, &(${hex(SCRATCH + 0x10000n)})=""/8, 0x8)`];
   }
 }

@@ -13,8 +13,11 @@ export interface Translation {
   readonly notes: ReadonlyMap<number, string>;
 }
 
+/** What holds a page that was taken for writing: a registered buffer; or a pipe, after a store, if nobody writes through. */
+export type Holder = 'buffer' | 'pipe';
+
 /** Throws Inexpressible, naming the op. */
-export function translate(program: Uint32Array, ops: readonly OpInfo[]): Translation {
+export function translate(program: Uint32Array, ops: readonly OpInfo[], holder: Holder = 'buffer'): Translation {
   const vocabulary = new Vocabulary(ops);
   const words = [...canonical(ops, program)];
   const made: number[] = [];
@@ -31,12 +34,10 @@ export function translate(program: Uint32Array, ops: readonly OpInfo[]): Transla
         if (fields.flags & vocabulary.flag('mmap', 'dax')) throw new Inexpressible(`${text}: needs a DAX device`);
         made.push(encodeOp(fields));
         break;
-      case 'pageout':
-        made.push(encodeOp({ ...fields, flags: fields.flags | vocabulary.flag('pageout', 'madv') }));
-        break;
       case 'gup': {
-        const { group, note } = gup(words, k, text, vocabulary);
-        if (note !== undefined) notes.set(made.length, note);
+        const { group, note } = gup(words, k, text, vocabulary, holder);
+        const at = group.findIndex((word) => decodeOp(word).code === fields.code);
+        if (note !== undefined) notes.set(made.length + at, note);
         made.push(...group);
         break;
       }
@@ -48,7 +49,7 @@ export function translate(program: Uint32Array, ops: readonly OpInfo[]): Transla
   return { words: Uint32Array.from(made), notes };
 }
 
-function gup(words: readonly number[], k: number, text: string, vocabulary: Vocabulary) {
+function gup(words: readonly number[], k: number, text: string, vocabulary: Vocabulary, holder: Holder) {
   const fields: OpFields = { ...decodeOp(words[k]!), cpu: 0 };
   const ways = new GupFlavours(vocabulary);
   for (const flag of ['BREAK_COW', 'DONT_COW', 'fast-only'])
@@ -71,11 +72,16 @@ function gup(words: readonly number[], k: number, text: string, vocabulary: Voca
   };
   if (is(k + 1, use) && is(k + 2, put)) return { group: [as(brief)] };
   if (!write && is(k + 1, put)) return { group: [as(brief)] };
+  const later = (code: number) => words.some((_, at) => at > k && is(at, code));
+  if (holder === 'pipe' && write && !has(ways.PIN) && !has(ways.FORCE) && !later(use)) {
+    const store = encodeOp({ ...NO_FIELDS, code: vocabulary.code('write'), mm: fields.mm, page: fields.page });
+    return { group: [store, as(ways.splice)], note: 'a store, then vmsplice: nobody writes through it' };
+  }
   if (write && !has(ways.FORCE))
     return { group: [as(ways.register)], note: 'held as a registered buffer of io_uring, a long-term pin' };
   // Whoever does not use the handle later does not mind that it is gone.
   const handles = [use, put, vocabulary.code('hread'), vocabulary.code('hwrite')];
-  if (handles.some((code) => words.some((_, at) => at > k && is(at, code))))
+  if (handles.some(later))
     throw new Inexpressible(`${text}: user space can hold such a reference for the length of one call only`);
   const rest = [use, put].map((code) => encodeOp({ ...NO_FIELDS, code, y: fields.y }));
   return { group: [as(brief), ...rest], note: 'for the length of one call; nobody uses the handle later' };

@@ -5,6 +5,7 @@ import type { OpInfo } from '../engine/optable.js';
 import { decodeOp, MM_NAMES, PAGE_COUNT, RESULT, RESULT_NAMES } from '../engine/opword.js';
 import { type Leaf, leafText, type Mm, type Page, type Translation, type World } from '../engine/world.js';
 import { type HandleName, handleNames, printItems, printOp } from '../text/print.js';
+import { type Decision, decisionsOf, type Section, sectionsOf } from './sections.js';
 import type { TracedRun, TracedStep } from './trace.js';
 
 /** A leaf and the pages behind it at one moment. */
@@ -38,11 +39,6 @@ export interface LeafChange {
   readonly after: LeafState;
 }
 
-export interface Decision {
-  readonly function: string;
-  readonly decision: string;
-}
-
 export interface Step {
   /** Number of its first op, from 1: content "of step n" was written by op n. */
   readonly number: number;
@@ -50,6 +46,8 @@ export interface Step {
   /** Per op of the step (two for a pair). */
   readonly results: readonly string[];
   readonly decisions: readonly Decision[];
+  /** The same decisions by section, where two ops ran at once. */
+  readonly sections?: readonly Section[];
   /** What could be seen from outside, in order. */
   readonly events: readonly string[];
   readonly changes: readonly LeafChange[];
@@ -68,23 +66,19 @@ export function contentText(version: number, words: Uint32Array, ops: readonly O
 
 /** `tlb`: also tell what the CPUs cache; it is seldom to the point. */
 export function explain(run: TracedRun, words: Uint32Array, catalogue: Catalogue, tlb = false): Step[] {
-  const { ops, points } = catalogue;
+  const { ops } = catalogue;
   const handle = handleNames(words, ops);
   const items = printItems(words, ops);
   return run.steps.map((step): Step => {
-    const decisions: Decision[] = [];
-    for (const record of step.trace) {
-      const point = record.kind === 'point' ? points.find(({ id }) => id === record.point) : undefined;
-      if (!point) continue;
-      const last = decisions.at(-1);
-      if (last?.function === point.function && last.decision === point.decision) continue;
-      decisions.push({ function: point.function, decision: point.decision });
-    }
+    const texts = [...words.subarray(step.first, step.first + step.count)].map((word) => printOp(word, ops, handle));
+    const sections = sectionsOf(step.trace, catalogue, texts);
     return {
       number: step.first + 1,
-      text: items.find(({ first }) => first === step.first)?.text ?? printOp(words[step.first]!, ops, handle),
+      text: items.find(({ first }) => first === step.first)?.text ?? texts[0]!,
       results: step.results.map((code) => RESULT_NAMES[code] ?? `result ${code}`),
-      decisions,
+      decisions:
+        sections.length > 0 ? sections.flatMap(({ decisions }) => decisions) : decisionsOf(step.trace, catalogue),
+      ...(sections.length > 0 && { sections }),
       events: [...eventsOf(step, words, ops, handle), ...(tlb ? translationsOf(step) : [])],
       changes: changesOf(step.before, step.after),
     };

@@ -1,7 +1,7 @@
-// npm run build:page: the browser code and its style, each as one file for each page, and the playground that holds them.
+// npm run build:page: the browser code of each page, its workers and its style, and the playground that holds them.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { playgroundHtml } from './html.js';
 
 /** dist/src/page-build/ to the root of the package. */
@@ -17,32 +17,39 @@ const noNode: Plugin = {
   },
 };
 
-const PAGES: Readonly<Record<string, readonly string[]>> = {
-  page: ['style', 'overview'],
-  watch: ['style', 'overview', 'watch'],
-};
-
-async function bundle(name: string, styles: readonly string[]): Promise<void> {
+async function bundle(
+  entry: string,
+  outfile: string,
+  options: Pick<BuildOptions, 'format' | 'jsx' | 'jsxImportSource'>,
+): Promise<void> {
   const { metafile } = await build({
-    entryPoints: [root(`src/page/${name === 'page' ? 'main' : `${name}-main`}.tsx`)],
-    outfile: root(`build/${name}.js`),
+    entryPoints: [root(entry)],
+    outfile: root(outfile),
     bundle: true,
-    format: 'esm',
     target: 'es2022',
     minify: true,
     metafile: true,
-    jsx: 'automatic',
-    jsxImportSource: 'preact',
     plugins: [noNode],
     logLevel: 'warning',
+    ...options,
   });
   const [output] = Object.values(metafile.outputs);
   const left = output!.imports.filter(({ external }) => external).map(({ path }) => path);
-  if (left.length > 0) throw new Error(`the code of ${name} needs ${left.join(', ')}: no browser has that`);
+  if (left.length > 0) throw new Error(`${entry} needs ${left.join(', ')}: no browser has that`);
+}
+
+const JSX = { format: 'esm', jsx: 'automatic', jsxImportSource: 'preact' } as const;
+await bundle('src/page/main.tsx', 'build/page.js', JSX);
+await bundle('src/page/watch-main.tsx', 'build/watch.js', JSX);
+await bundle('src/page/hunt-worker.ts', 'build/page-worker.js', { format: 'iife' });
+
+const STYLES: Readonly<Record<string, readonly string[]>> = {
+  page: ['style', 'fuzz-here', 'overview'],
+  watch: ['style', 'overview', 'watch'],
+};
+for (const [name, styles] of Object.entries(STYLES)) {
   const paths = ['node_modules/uplot/dist/uPlot.min.css', ...styles.map((style) => `src/page/${style}.css`)];
   writeFileSync(root(`build/${name}.css`), paths.map((path) => readFileSync(root(path), 'utf8')).join('\n'));
 }
-
-for (const [name, styles] of Object.entries(PAGES)) await bundle(name, styles);
 mkdirSync(root('dist/playground'), { recursive: true });
 writeFileSync(root('dist/playground/index.html'), playgroundHtml());

@@ -1,6 +1,7 @@
 // The page as one file: style, data, module and code inside, nothing to load.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { cSources } from '../conform/reproducer-sources.js';
 import { WASM_URL } from '../engine/load.js';
 import type { Boot, Choice } from '../page/boot.js';
 import { CORPUS } from '../score/corpus.js';
@@ -33,14 +34,20 @@ function escapeJson(data: unknown): string {
   );
 }
 
-/** One HTML file that shows `boot`. It may run its own script and nothing else, and load nothing. */
+/** Code that no HTML parser takes for the end of its element. */
+function code(name: string): string {
+  return built(new URL(name, BUILD)).toString('utf8').replaceAll('</script', '<\\/script');
+}
+
+/** One HTML file that shows `boot`. It may run its own script, that script's workers and nothing else, and load nothing. */
 export function pageHtml(boot: Boot): string {
-  const script = built(new URL('page.js', BUILD)).toString('utf8').replaceAll('</script', '<\\/script');
+  const script = code('page.js');
   const style = built(new URL('page.css', BUILD)).toString('utf8');
   const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
   const policy = [
     "default-src 'none'",
     `script-src ${hash(script)} 'wasm-unsafe-eval'`,
+    'worker-src blob:',
     "style-src 'unsafe-inline'",
     "base-uri 'none'",
     "form-action 'none'",
@@ -59,6 +66,8 @@ export function pageHtml(boot: Boot): string {
 <div id="page"><noscript>This page steps through a program with JavaScript and WebAssembly.</noscript></div>
 <script id="boot" type="application/json">${escapeJson(boot)}</script>
 <script id="module" type="application/octet-stream">${built(WASM_URL).toString('base64')}</script>
+<script id="worker" type="text/plain">${code('page-worker.js')}</script>
+<script id="c-sources" type="application/json">${escapeJson(cSources())}</script>
 <script type="module">${script}</script>
 </body>
 </html>

@@ -5,9 +5,13 @@ import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
 import type { Boot } from './boot.js';
 import { Copy } from './copy.js';
+import { CopyC } from './copy-c.js';
 import { Editor } from './editor.js';
+import { Findings } from './findings-view.js';
+import { FuzzHere } from './fuzz-here.js';
 import { machineAt } from './machine.js';
 import { Machine } from './machine-view.js';
+import { outlookFor } from './outlook.js';
 import { Player } from './player.js';
 import { type Analysis, analyse, jsonText, mailText, type Session, startSession } from './session.js';
 import { fromFragment, type Shown, toFragment } from './state.js';
@@ -52,6 +56,11 @@ function useShown(boot: Boot): [Shown, (shown: Shown) => void] {
   return [shown, show];
 }
 
+/** Shows something else than the person was at: the back button returns to that. */
+function visit(program: string, spec: KernelSpec): void {
+  location.hash = toFragment({ program, spec });
+}
+
 /** The slow part comes when the first picture stands. */
 function useAnalysis(engine: Engine, session: Session | undefined): Analysis | undefined {
   const [known, setKnown] = useState<{ session: Session; analysis: Analysis }>();
@@ -83,10 +92,13 @@ export function App({ engine, boot }: Props) {
           {boot.story && <a href="#overview">← Overview</a>}
           <Copy label="Copy link" text={() => location.href} />
           {session && <Copy label="Copy mail text" text={() => mailText(engine, session)} />}
+          {session && <CopyC key={key} engine={engine} session={session} />}
           {session && <Copy label="Copy JSON" text={() => jsonText(engine, session)} />}
         </div>
       </header>
       <main>
+        <Findings findings={boot.findings} shown={shown} onChoose={show} />
+        {session && <Verdict session={session} onStep={onStep} />}
         <Editor
           boot={boot}
           catalogue={engine.catalogue}
@@ -95,24 +107,22 @@ export function App({ engine, boot }: Props) {
           error={'error' in tried ? tried.error : undefined}
           onChange={(text, spec) => show({ program: text, spec })}
         />
+        <FuzzHere catalogue={engine.catalogue} program={program} spec={shown.spec} onShow={visit} />
         {session && view && (
-          <>
-            <Verdict session={session} onStep={onStep} />
-            <div class="columns">
-              <section class="panel program" aria-label="Timeline">
-                <Player step={step} steps={steps} onStep={onStep} />
-                <Timeline session={session} step={step} onStep={onStep} />
-              </section>
-              <section class="panel state" aria-label="The machine at this step">
-                <Machine view={view} />
-              </section>
-              <div class="why">
-                <Trace session={session} analysis={analysis} catalogue={engine.catalogue} step={step} onStep={onStep} />
-                <Cures session={session} analysis={analysis} onSpec={onSpec} />
-              </div>
-              <Kernels session={session} analysis={analysis} onSpec={onSpec} />
+          <div class="columns">
+            <section class="panel program" aria-label="Timeline">
+              <Player step={step} steps={steps} onStep={onStep} />
+              <Timeline session={session} outlook={outlookFor(boot, session)} step={step} onStep={onStep} />
+            </section>
+            <section class="panel state" aria-label="The machine at this step">
+              <Machine view={view} />
+            </section>
+            <div class="why">
+              <Trace session={session} analysis={analysis} catalogue={engine.catalogue} step={step} onStep={onStep} />
+              <Cures session={session} analysis={analysis} onSpec={onSpec} />
             </div>
-          </>
+            <Kernels session={session} analysis={analysis} onSpec={onSpec} />
+          </div>
         )}
       </main>
     </>

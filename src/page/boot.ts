@@ -1,5 +1,6 @@
 // What the file that holds the page gives it to begin with.
 import type { KernelSpec } from '../engine/types.js';
+import type { Outlook } from '../explore/own-prospects.js';
 import type { CampaignStory } from '../report/story.js';
 
 /** A program to choose from. */
@@ -8,6 +9,8 @@ export interface Choice {
   readonly program: string;
   readonly spec: KernelSpec;
   readonly note: string;
+  /** How near each step came to the broken promise; absent: nobody looked. */
+  readonly outlook?: Outlook;
 }
 
 export interface Boot {

@@ -3,6 +3,7 @@ import type { Catalogue } from '../engine/catalogue.js';
 import { MM_NAMES } from '../engine/opword.js';
 import type { TraceRecord } from '../engine/trace.js';
 import { leafText, WorldReader } from '../engine/world.js';
+import { splitSections } from '../findings/sections.js';
 
 const LEVELS = ['PTE', 'PMD', 'PUD'] as const;
 
@@ -17,6 +18,16 @@ export interface Decided {
 export interface Call {
   readonly function: string;
   readonly decisions: Decided[];
+  /** Which op of a concurrent pair runs it. */
+  readonly op?: 1 | 2;
+}
+
+/** What one op of a pair does until it drops a lock, or ends. */
+export interface SectionCalls {
+  readonly op: 1 | 2;
+  /** It was the other one's turn, which waits for mmap_lock. */
+  readonly waited: boolean;
+  readonly calls: readonly Call[];
 }
 
 function writeText(reader: WorldReader, record: Extract<TraceRecord, { kind: 'leaf' }>): string {
@@ -29,37 +40,49 @@ function writeText(reader: WorldReader, record: Extract<TraceRecord, { kind: 'le
 }
 
 /** Decisions of one function in a row are one call. */
-export function callsOf(trace: readonly TraceRecord[], catalogue: Catalogue): Call[] {
+function callsIn(trace: readonly TraceRecord[], catalogue: Catalogue, op?: 1 | 2): Call[] {
   const reader = new WorldReader(catalogue);
   const calls: Call[] = [];
+  const call = (name: string): Call => ({ function: name, decisions: [], ...(op && { op }) });
   let early: string[] = [];
   for (const record of trace) {
-    if (record.kind === 'op') continue;
     if (record.kind === 'leaf') {
       const last = calls.at(-1)?.decisions.at(-1);
       (last?.writes ?? early).push(writeText(reader, record));
       continue;
     }
-    const point = catalogue.points.find(({ id }) => id === record.point);
+    const point = record.kind === 'point' ? catalogue.points.find(({ id }) => id === record.point) : undefined;
     if (!point) continue;
-    let call = calls.at(-1);
-    if (call?.function !== point.function) {
-      call = { function: point.function, decisions: [] };
-      calls.push(call);
-    }
-    const last = call.decisions.at(-1);
+    if (calls.at(-1)?.function !== point.function) calls.push(call(point.function));
+    const { decisions } = calls.at(-1)!;
+    const last = decisions.at(-1);
     if (last?.text === point.decision && last.writes.length === 0) last.times++;
-    else call.decisions.push({ text: point.decision, times: 1, writes: early });
+    else decisions.push({ text: point.decision, times: 1, writes: early });
     early = [];
   }
-  if (early.length > 0) calls.push({ function: '', decisions: [{ text: '', times: 1, writes: early }] });
+  if (early.length > 0) calls.push({ ...call(''), decisions: [{ text: '', times: 1, writes: early }] });
   return calls;
+}
+
+/** Sections of a pair in the order in which they ran; none for a single op. */
+export function sectionCalls(trace: readonly TraceRecord[], catalogue: Catalogue): SectionCalls[] {
+  return splitSections(trace).map(({ op, waited, records }) => ({
+    op,
+    waited,
+    calls: callsIn(records, catalogue, op),
+  }));
+}
+
+/** What a step does, of a pair section after section. */
+export function callsOf(trace: readonly TraceRecord[], catalogue: Catalogue): Call[] {
+  const sections = sectionCalls(trace, catalogue);
+  return sections.length > 0 ? sections.flatMap(({ calls }) => calls) : callsIn(trace, catalogue);
 }
 
 /** One key per decision with what it wrote, in order. */
 function keys(calls: readonly Call[]): string[] {
   return calls.flatMap((call) =>
-    call.decisions.map(({ text, times, writes }) => [call.function, text, times, ...writes].join('\n')),
+    call.decisions.map(({ text, times, writes }) => [call.op, call.function, text, times, ...writes].join('\n')),
   );
 }
 

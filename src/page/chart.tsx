@@ -78,7 +78,7 @@ export function Chart({ title, summary, x, curves, format, log, stepped = false,
     <figure class="chart panel">
       <figcaption>
         <h3>{title}</h3>
-        <p class="legend">
+        <p class="curves">
           {seconds !== undefined && <span class="quiet">{duration(seconds)}</span>}
           {curves.map((curve) => (
             <span key={curve.label}>

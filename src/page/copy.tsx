@@ -16,21 +16,36 @@ async function toClipboard(text: string): Promise<void> {
   }
 }
 
-export function Copy({ label, text }: { label: string; text: () => string }) {
+/** Text, and what to know of it. */
+interface Noted {
+  readonly text: string;
+  readonly note: string;
+}
+
+export function Copy({ label, text }: { label: string; text: () => string | Noted }) {
   const [state, setState] = useState<string>();
+  const [note, setNote] = useState('');
   const copy = async () => {
+    setNote('');
     try {
-      await toClipboard(text());
+      const made = text();
+      await toClipboard(typeof made === 'string' ? made : made.text);
       setState('copied');
+      if (typeof made !== 'string') setNote(made.note);
     } catch (error) {
       setState(`not copied: ${error instanceof Error ? error.message : error}`);
     }
     setTimeout(() => setState(undefined), 2000);
   };
   return (
-    <button type="button" onClick={copy}>
-      {label}
-      <span role="status">{state === undefined ? '' : `: ${state}`}</span>
-    </button>
+    <>
+      <button type="button" title={note === '' ? undefined : note} onClick={copy}>
+        {label}
+        <span role="status">{state === undefined ? '' : `: ${state}`}</span>
+      </button>
+      <p class="note" role="status" hidden={note === ''}>
+        {note}
+      </p>
+    </>
   );
 }

@@ -38,11 +38,11 @@ export function Editor({ boot, catalogue, program, spec, error, onChange }: Prop
   const info = catalogue.kernels.find(({ name }) => name === spec.kernel);
   return (
     <section class="editor" aria-label="Program and kernel">
-      <label class="wide">
+      <label class="whole">
         <span>Program</span>
         <textarea
           id="program"
-          rows={3}
+          rows={2}
           spellcheck={false}
           autocapitalize="off"
           value={program}

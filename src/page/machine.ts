@@ -1,5 +1,7 @@
 // The machine at one step, against the step before: what stands where, and what has just changed.
+import { MM_NAMES, PAGE_COUNT } from '../engine/opword.js';
 import { type Leaf, leafText, type Mm, type World } from '../engine/world.js';
+import { type Arrow, arrowsBetween } from './arrows.js';
 import type { Session } from './session.js';
 
 /** A leaf, over all the pages that it maps. */
@@ -13,6 +15,8 @@ export interface Block {
   readonly text: string;
   /** Frames mapped, ascending; none for what is not present. */
   readonly frames: readonly number[];
+  /** Zero page, huge zero page or DAX page. */
+  readonly special?: string;
   readonly vma: readonly string[];
   readonly changed: boolean;
   readonly vmaChanged: boolean;
@@ -29,6 +33,8 @@ export interface Count {
 export interface FrameRow {
   readonly frame: number;
   readonly special?: string;
+  /** First page of the huge page that it is part of. */
+  readonly head?: number;
   readonly refs: Count;
   readonly mapcount: Count;
   readonly pins: Count;
@@ -51,6 +57,10 @@ export interface Fact {
   readonly text: string;
   readonly change: 'new' | 'gone' | 'same';
   readonly frame?: number;
+  /** Number of the handle or slot. */
+  readonly id?: number;
+  /** The broken promise is about it. */
+  readonly offending?: boolean;
 }
 
 export interface MachineView {
@@ -60,6 +70,9 @@ export interface MachineView {
     readonly uffd?: readonly string[];
     readonly blocks: readonly Block[];
   }[];
+  /** Pages that some process maps at some step: the others are not worth a place. */
+  readonly pages: readonly number[];
+  readonly arrows: readonly Arrow[];
   readonly frames: readonly FrameRow[];
   readonly swap: readonly Fact[];
   readonly tlb: readonly Fact[];
@@ -68,7 +81,7 @@ export interface MachineView {
 }
 
 /** The same leaf object stands at every page that it maps. */
-function blocksOf(mm: Mm, old: Mm, session: Session, last: boolean): Block[] {
+function blocksOf({ pages: all }: World, mm: Mm, old: Mm, session: Session, last: boolean): Block[] {
   const blocks: Block[] = [];
   const violation = last ? session.broken?.violation : undefined;
   const about = violation?.mm !== undefined && session.worlds[0]!.mms[violation.mm]?.name === mm.name;
@@ -79,7 +92,8 @@ function blocksOf(mm: Mm, old: Mm, session: Session, last: boolean): Block[] {
     const next = leaf.level === 'PTE' ? page + 1 : mm.leaves.lastIndexOf(leaf) + 1;
     const span = next - page;
     const was = old.leaves[page]!;
-    const pages = leaf.frame === undefined ? 0 : leaf.level === 'PMD' ? span : 1;
+    const special = leaf.frame === undefined ? undefined : all[leaf.frame]!.special;
+    const pages = leaf.frame === undefined ? 0 : leaf.level === 'PMD' && special === undefined ? span : 1;
     const frames = Array.from({ length: pages }, (_, i) => leaf.frame! + i);
     const there = about && violation.page !== undefined && violation.page >= page && violation.page < next;
     blocks.push({
@@ -89,6 +103,7 @@ function blocksOf(mm: Mm, old: Mm, session: Session, last: boolean): Block[] {
       leaf,
       text: leafText(leaf),
       frames,
+      ...(special !== undefined && { special }),
       vma: mm.vmas[page]!,
       changed: leaf.raw !== was.raw || leaf.level !== was.level || leaf.kind !== was.kind,
       vmaChanged: mm.vmas[page]!.join() !== old.vmas[page]!.join(),
@@ -138,6 +153,8 @@ function framesOf(now: World, old: World, session: Session, offender: number | u
   return now.pages.flatMap(({ frame, special }): FrameRow[] => {
     const [isUsed, wasUsed] = [used(now, frame), used(old, frame)];
     if (!isUsed && !wasUsed) return [];
+    // The huge zero page is one.
+    if (special !== undefined && now.pages[frame - 1]!.special === special) return [];
     const [page, before] = [now.pages[frame]!, old.pages[frame]!];
     // What is counted for a huge page stands on its head.
     const head = (world: World) => world.pages[world.pages[frame]!.compound ? frame & ~3 : frame]!;
@@ -146,6 +163,7 @@ function framesOf(now: World, old: World, session: Session, offender: number | u
       {
         frame,
         ...(special !== undefined && { special }),
+        ...((isUsed ? page : before).compound && { head: frame & ~3 }),
         refs: count(head(now).refs, head(old).refs),
         mapcount: count(page.mapcount + head(now).entire, before.mapcount + head(old).entire),
         pins: count(head(now).pins, head(old).pins),
@@ -179,28 +197,49 @@ function swapLines({ swap }: World): Line[] {
     .filter(({ count: users, cache }) => users > 0 || cache !== undefined)
     .map(({ slot, count: users, cache, version }) => {
       const entries = `${users} ${users === 1 ? 'entry' : 'entries'}`;
-      const text = `slot ${slot}: ${entries}, ${dataText(version)}`;
-      return cache === undefined ? { text } : { text: `${text}, cached in page ${cache}`, frame: cache };
+      const line = { id: slot, text: `slot ${slot}: ${entries}, ${dataText(version)}` };
+      return cache === undefined ? line : { ...line, text: `${line.text}, cached in page ${cache}`, frame: cache };
     });
 }
 
-function tlbLines({ tlb }: World): Line[] {
+/** Is the broken promise of this kind, about this page? */
+function about({ broken }: Session, slug: string, mm: string, page: number): boolean {
+  return broken?.slug === slug && broken.violation.page === page && MM_NAMES[broken.violation.mm ?? -1] === mm;
+}
+
+function tlbLines({ tlb }: World, session: Session): Line[] {
   return tlb.map(({ cpu, mm, page, frame, write }) => ({
     text: `CPU ${cpu}: ${mm} p${page} is page ${frame}, ${write ? 'writable' : 'read-only'}`,
     frame,
+    ...(about(session, 'tlb-stale', mm, page) && { offending: true }),
   }));
 }
 
-function handleLines(world: World, { handle }: Session): Line[] {
+function handleLines(world: World, { handle, broken }: Session): Line[] {
   return world.handles.map(({ handle: number, mm, page, frame }) => {
     const { special, version } = world.pages[frame]!;
     const shows = special ?? `page ${frame}: ${dataText(version)}`;
-    return { text: `${handle(number)}, of ${mm} p${page}, sees ${shows}`, frame };
+    return {
+      id: number,
+      text: `${handle(number)}, of ${mm} p${page}, sees ${shows}`,
+      frame,
+      ...(broken?.violation.handle === number && { offending: true }),
+    };
   });
 }
 
-function sleeperLines({ sleepers }: World): Line[] {
-  return sleepers.map(({ mm, page, op }) => ({ text: `step ${op + 1} sleeps on ${mm} p${page} for its monitor` }));
+function sleeperLines({ sleepers }: World, session: Session): Line[] {
+  return sleepers.map(({ mm, page, op }) => ({
+    text: `step ${op + 1} sleeps on ${mm} p${page} for its monitor`,
+    ...(about(session, 'no-progress', mm, page) && { offending: true }),
+  }));
+}
+
+function pagesOf({ worlds }: Session): number[] {
+  const used = (mm: Mm, page: number) => mm.vmas[page]!.length > 0 || mm.leaves[page]!.kind !== 'none';
+  const all = Array.from({ length: PAGE_COUNT }, (_, page) => page);
+  const found = all.filter((page) => worlds.some(({ mms }) => mms.some((mm) => used(mm, page))));
+  return found.length > 0 ? found : [0];
 }
 
 /** `step` = how many steps have been made, 0 .. steps. */
@@ -209,6 +248,10 @@ export function machineAt(session: Session, step: number): MachineView {
   const old = session.worlds[Math.max(0, step - 1)]!;
   const last = step === session.steps.length;
   const shown = now.mms.filter((mm, i) => mm.alive || old.mms[i]!.alive || session.lanes.includes(i));
+  const told = (lines: (world: World, of: Session) => Line[]) => {
+    const all = facts(lines(now, session), lines(old, session));
+    return last ? all : all.map(({ offending: _, ...fact }) => fact);
+  };
   return {
     mms: shown.map((mm) => {
       const before = old.mms.find(({ name }) => name === mm.name)!;
@@ -216,13 +259,15 @@ export function machineAt(session: Session, step: number): MachineView {
         name: mm.name,
         alive: mm.alive,
         ...(mm.uffd && { uffd: mm.uffd }),
-        blocks: blocksOf(mm, before, session, last),
+        blocks: blocksOf(now, mm, before, session, last),
       };
     }),
+    pages: pagesOf(session),
+    arrows: arrowsBetween(old, now, last ? session.broken?.violation : undefined),
     frames: framesOf(now, old, session, offendingFrame(session, last)),
-    swap: facts(swapLines(now), swapLines(old)),
-    tlb: facts(tlbLines(now), tlbLines(old)),
-    handles: facts(handleLines(now, session), handleLines(old, session)),
-    sleepers: facts(sleeperLines(now), sleeperLines(old)),
+    swap: told(swapLines),
+    tlb: told(tlbLines),
+    handles: told(handleLines),
+    sleepers: told(sleeperLines),
   };
 }

@@ -3,20 +3,14 @@ import { render } from 'preact';
 import { Engine } from '../engine/engine.js';
 import { engineModuleLater } from '../engine/module.js';
 import type { Boot } from './boot.js';
+import { held, heldModule } from './held.js';
 import { Page } from './page.js';
-
-function held(id: string): string {
-  const text = document.getElementById(id)?.textContent;
-  if (!text) throw new Error(`this file holds no ${id}`);
-  return text;
-}
 
 const place = document.getElementById('page');
 if (!place) throw new Error('this file has no place for the page');
 try {
-  const bytes = Uint8Array.from(atob(held('module')), (char) => char.charCodeAt(0));
   const boot: Boot = JSON.parse(held('boot'));
-  const engine = new Engine(await engineModuleLater(bytes));
+  const engine = new Engine(await engineModuleLater(heldModule()));
   place.textContent = '';
   render(<Page engine={engine} boot={boot} />, place);
 } catch (error) {

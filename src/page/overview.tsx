@@ -4,8 +4,8 @@ import { headline } from '../report/headline.js';
 import type { CampaignStory, FindingSummary } from '../report/story.js';
 import { counted, short } from '../text/numbers.js';
 import { Charts } from './charts.js';
-import { ByCause, ByInvariant, ByKernel } from './findings-view.js';
 import { toFragment } from './state.js';
+import { ByCause, ByInvariant, ByKernel } from './story-findings.js';
 
 /** Where a finding can be stepped through. */
 export type LinkTo = (finding: FindingSummary) => string;
@@ -56,7 +56,7 @@ export function figuresOf({ totals, findings }: CampaignStory, found = '', rate?
 export function Figures({ figures }: { figures: readonly Figure[] }) {
   if (figures.length === 0) return null;
   return (
-    <dl class="figures">
+    <dl class="totals">
       {figures.map(({ value, name, more }) => (
         <div key={name}>
           <dt>{name}</dt>

@@ -23,14 +23,20 @@ function useIsOverview({ story }: Boot): boolean {
   return !stepping;
 }
 
+/** A finding is named in several places. */
+function linksTo(hash: string): HTMLElement[] {
+  return [...document.links].filter((link) => link.hash === hash);
+}
+
 /** A view begins at its top; the overview comes back as it was left, at the link that led away from it. */
 function usePlace(isOverview: boolean): void {
-  const left = useRef<{ readonly top: number; readonly hash: string } | undefined>(undefined);
+  const left = useRef<{ readonly top: number; readonly hash: string; readonly nth: number } | undefined>(undefined);
   const shown = useRef(isOverview);
   useEffect(() => {
     const leave = (event: MouseEvent) => {
       const link = event.target instanceof Element ? event.target.closest('a') : null;
-      if (shown.current && link?.hash) left.current = { top: scrollY, hash: link.hash };
+      if (shown.current && link?.hash)
+        left.current = { top: scrollY, hash: link.hash, nth: linksTo(link.hash).indexOf(link) };
     };
     document.addEventListener('click', leave);
     return () => document.removeEventListener('click', leave);
@@ -39,7 +45,7 @@ function usePlace(isOverview: boolean): void {
     if (shown.current === isOverview) return;
     shown.current = isOverview;
     const back = isOverview ? left.current : undefined;
-    const link = back && [...document.links].find(({ hash }) => hash === back.hash);
+    const link = back && linksTo(back.hash)[back.nth];
     const heading = document.querySelector('h1');
     if (heading) heading.tabIndex = -1;
     (link ?? heading)?.focus({ preventScroll: true });

@@ -63,11 +63,11 @@ export class Plot {
   readonly #element: HTMLElement;
   readonly #resized: ResizeObserver;
   readonly #scheme = matchMedia('(prefers-color-scheme: dark)');
-  readonly #repaint = () => {
-    this.#plot.redraw(false);
-    const { left = -10, top = -10 } = this.#plot.cursor;
-    this.#plot.setCursor({ left, top }, false);
-  };
+  readonly #repaint = () => this.#again(() => this.#plot.redraw(false));
+  /** Time that the cursor is on. */
+  #chosen: number | undefined;
+  /** Nobody moves the pointer: the data, the size or the colours change. */
+  #changing = false;
 
   constructor(element: HTMLElement, data: PlotData, { log, stepped, format, onPoint }: PlotOptions) {
     this.#element = element;
@@ -116,23 +116,26 @@ export class Plot {
             }),
           ),
         ],
-        hooks: { setCursor: [({ cursor: { idx } }) => onPoint(idx ?? undefined)] },
+        hooks: { setCursor: [({ cursor: { idx } }) => this.#changing || onPoint(idx ?? undefined)] },
       },
       asData(data),
       element,
     );
-    this.#resized = new ResizeObserver(() => this.#plot.setSize({ width: this.#width(), height: HEIGHT }));
+    this.#resized = new ResizeObserver(() => {
+      this.#again(() => this.#plot.setSize({ width: this.#width(), height: HEIGHT }));
+    });
     this.#resized.observe(element);
     this.#scheme.addEventListener('change', this.#repaint);
   }
 
   /** Other values for the same lines. */
   show(data: PlotData): void {
-    this.#plot.setData(asData(data));
+    this.#again(() => this.#plot.setData(asData(data)));
   }
 
   /** Puts the cursor on a point, or takes it away. */
   point(x: number | undefined): void {
+    this.#chosen = x;
     const left = x === undefined ? -10 : this.#plot.valToPos(x, 'x');
     this.#plot.setCursor({ left, top: x === undefined ? -10 : 0 }, false);
   }
@@ -141,6 +144,16 @@ export class Plot {
     this.#resized.disconnect();
     this.#scheme.removeEventListener('change', this.#repaint);
     this.#plot.destroy();
+  }
+
+  /** Draws at once, and puts the cursor where its time is now; taken away before, its point has the colour of now as well. */
+  #again(change: () => void): void {
+    const chosen = this.#chosen;
+    this.#changing = true;
+    this.#plot.batch(change);
+    this.#changing = false;
+    this.point(undefined);
+    this.point(chosen);
   }
 
   #width(): number {

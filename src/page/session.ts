@@ -14,11 +14,14 @@ import { brokenPromise } from '../report/promise.js';
 import { type KernelVerdict, kernelVerdicts, reportText, stepsText } from '../report/text.js';
 import { printSpec } from '../text/id.js';
 import { parseProgram } from '../text/parse.js';
-import { type HandleName, handleNames, printItems, printProgram } from '../text/print.js';
+import { type HandleName, handleNames, printItems, printOp, printProgram } from '../text/print.js';
+import { type SectionCalls, sectionCalls } from './calls.js';
 
 /** An operation of the program, or two at once, and the processes it belongs to. */
 export interface Item {
   readonly text: string;
+  /** Its operations one by one. */
+  readonly ops: readonly string[];
   readonly first: number;
   /** Index of the process; undefined = of no process alone. */
   readonly lane?: number;
@@ -45,6 +48,8 @@ export interface Session {
   readonly run: TracedRun;
   /** One per step run; items beyond them are not reached. */
   readonly steps: readonly Step[];
+  /** Of each step run that is a concurrent pair. */
+  readonly sections: readonly (readonly SectionCalls[])[];
   /** Before the first step, and after each. */
   readonly worlds: readonly World[];
   readonly handle: HandleName;
@@ -57,12 +62,14 @@ export function startSession(engine: Engine, text: string, spec: KernelSpec): Se
   const vector = catalogue.vector(spec);
   const words = parseProgram(text, catalogue.ops);
   const run = traceRun(words, new Trial(engine, vector));
-  const items = printItems(words, catalogue.ops).map(({ text: op, first }): Item => {
+  const handle = handleNames(words, catalogue.ops);
+  const items = printItems(words, catalogue.ops).map(({ text: op, first, count }): Item => {
     const fields = decodeOp(words[first]!);
     const info = catalogue.ops[fields.code]!;
     const forks = info.takesY === 'mm';
     return {
       text: op,
+      ops: [...words.subarray(first, first + count)].map((word) => printOp(word, catalogue.ops, handle)),
       first,
       doc: info.doc,
       ...(info.takesMm && { lane: fields.mm }),
@@ -79,8 +86,9 @@ export function startSession(engine: Engine, text: string, spec: KernelSpec): Se
     lanes: MM_NAMES.map((_, mm) => mm).filter((mm) => named.has(mm)),
     run,
     steps: explain(run, words, catalogue, true),
+    sections: run.steps.map(({ trace }) => sectionCalls(trace, catalogue)),
     worlds: [run.steps[0]!.before, ...run.steps.map(({ after }) => after)],
-    handle: handleNames(words, catalogue.ops),
+    handle,
     ...(violation && {
       broken: {
         violation,

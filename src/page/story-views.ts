@@ -2,18 +2,21 @@
 import type { CampaignStory, FindingSummary, Sample } from '../report/story.js';
 
 /** Rates are taken over at least so much of the time, or they tell the noise of the threads. */
-const WINDOW_SECONDS = 1;
 const WINDOW_SHARE = 1 / 60;
+const WINDOW_SECONDS = 1;
+/** Of a short campaign. */
+const MOST_OF_IT = 1 / 5;
 
 /** Work per second up to each sample; null where too little time has passed. */
 export function rates(samples: readonly Sample[], of: (sample: Sample) => number): (number | null)[] {
-  const window = Math.max(WINDOW_SECONDS, (samples.at(-1)?.seconds ?? 0) * WINDOW_SHARE);
+  const span = samples.at(-1)?.seconds ?? 0;
+  const window = Math.max(span * WINDOW_SHARE, Math.min(WINDOW_SECONDS, span * MOST_OF_IT));
   let back = 0;
-  return samples.map((sample) => {
-    while (sample.seconds - (samples[back + 1]?.seconds ?? sample.seconds) >= window) back++;
+  return samples.map((sample, i) => {
+    while (back + 1 < i && sample.seconds - samples[back + 1]!.seconds >= window) back++;
     const from = samples[back]!;
     const seconds = sample.seconds - from.seconds;
-    return seconds >= window ? Math.max(0, of(sample) - of(from)) / seconds : null;
+    return seconds > 0 && seconds >= window ? Math.max(0, of(sample) - of(from)) / seconds : null;
   });
 }
 

@@ -2,6 +2,7 @@
 import type { Catalogue } from '../engine/catalogue.js';
 import { printFlips } from '../findings/cures.js';
 import { type Call, callsOf, partingDecision } from './calls.js';
+import { OpDigit } from './sections-view.js';
 import type { Analysis, Session } from './session.js';
 
 function Tree({ calls, parting, label }: { calls: readonly Call[]; parting: number | undefined; label: string }) {
@@ -11,6 +12,11 @@ function Tree({ calls, parting, label }: { calls: readonly Call[]; parting: numb
     <ul class="tree" aria-label={label}>
       {calls.map((call, c) => (
         <li key={`${c} ${call.function}`}>
+          {call.op && call.op !== calls[c - 1]?.op && (
+            <p class="turn">
+              <OpDigit op={call.op} /> runs
+            </p>
+          )}
           <code>{call.function}</code>
           <ul>
             {call.decisions.map(({ text, times, writes }) => {

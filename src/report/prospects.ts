@@ -6,7 +6,7 @@ const BAR = 20;
 const NUMBERS = '  steps  probability  '.length;
 
 /** `12 %`, `0.19 %`, `< 0.01 %`. */
-function percent({ probability }: Prospect): string {
+export function percent({ probability }: Prospect): string {
   const value = 100 * probability;
   if (value === 0) return '0 %';
   if (value < 0.01) return '< 0.01 %';

@@ -6,6 +6,7 @@ import type { Cure, Flip } from '../findings/cures.js';
 import { explain, type LeafChange, type LeafState, type Step } from '../findings/explain.js';
 import type { Diagnosis, Shortest } from '../findings/finding.js';
 import { findOrigin, originText } from '../findings/lineage.js';
+import type { Decision, Section } from '../findings/sections.js';
 import type { TracedRun } from '../findings/trace.js';
 import { refuses, Trial } from '../findings/trial.js';
 import { printSpec } from '../text/id.js';
@@ -61,11 +62,23 @@ export function stepsText(run: TracedRun, words: Uint32Array, catalogue: Catalog
 function stepText(step: Step): string[] {
   const result = step.results.every((one) => one === 'ok') ? '' : `  [${step.results.join(' | ')}]`;
   const lines = wrap(`${step.text}${result}`, `${String(step.number).padStart(3)}. `);
-  for (const { function: name, decision } of step.decisions)
-    lines.push(...wrap(`${name}: ${decision}`, INDENT, `${INDENT}  `));
+  if (step.sections) lines.push(...step.sections.flatMap(sectionText));
+  else lines.push(...step.decisions.flatMap((decision) => decisionText(decision)));
   for (const event of step.events) lines.push(...wrap(event, `${INDENT}* `));
   for (const change of step.changes) lines.push(...changeText(change));
   return lines;
+}
+
+function decisionText({ function: name, decision }: Decision, lead = ''): string[] {
+  return wrap(`${name}: ${decision}`, `${INDENT}${lead}`, `${INDENT}${' '.repeat(lead.length)}  `);
+}
+
+/** Each line after the digit of its op, as schedules have it. */
+function sectionText({ op, waited, decisions }: Section): string[] {
+  const lead = `${op}: `;
+  const waits = waited ? wrap(`(${3 - op} waits for mmap_lock)`, `${INDENT}${lead}`) : [];
+  if (decisions.length === 0) return [...waits, `${INDENT}${lead}(no handler runs)`];
+  return [...waits, ...decisions.flatMap((decision) => decisionText(decision, lead))];
 }
 
 /** Columns of the page behind an entry. */
@@ -166,15 +179,25 @@ function kernelsText(engine: Engine, spec: KernelSpec, words: Uint32Array, invar
   ];
 }
 
+/** The words of a shell command, the program yet to come. */
+function replayWords({ kernel, with: plus, without: minus }: KernelSpec): string[] {
+  return [
+    `npx breakcow replay --kernel ${kernel}`,
+    ...plus.map((name) => `--with ${name}`),
+    ...minus.map((name) => `--without ${name}`),
+  ];
+}
+
+/** How to replay the program, as one line for a shell. */
+export function replayCommand(spec: KernelSpec, program: string): string {
+  return `${replayWords(spec).join(' ')} '${program}'`;
+}
+
 function replayText({ spec }: Diagnosis, items: readonly { text: string }[]): string[] {
   const program = items.map(({ text }) => text);
-  const words = [
-    `npx breakcow replay --kernel ${spec.kernel}`,
-    ...spec.with.map((name) => `--with ${name}`),
-    ...spec.without.map((name) => `--without ${name}`),
-  ];
-  const line = `  ${words.join(' ')} '${program.join('; ')}'`;
+  const line = `  ${replayCommand(spec, program.join('; '))}`;
   if (line.length <= columns()) return ['Replay with:', line];
+  const words = replayWords(spec);
   const command = words.join(' ').length + 4 <= columns() ? [words.join(' ')] : words;
   const head = command.map((word, i) => `${i === 0 ? '  ' : '    '}${word} ${i === command.length - 1 ? "'" : '\\'}`);
   const quoted = program.map((item, i) => (i === program.length - 1 ? `${item}'` : item));

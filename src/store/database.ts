@@ -30,8 +30,13 @@ function translated(path: string, error: unknown): unknown {
     return new StoreFullError(`cannot write ${path}: ${textOf(error)}`, { cause: error });
   if (code.startsWith('SQLITE_CORRUPT')) return new StoreError(`${path} is damaged: ${textOf(error)}`);
   if (code.startsWith('SQLITE_NOTADB')) return new StoreError(`${path} is no campaign: ${textOf(error)}`);
-  if (code.startsWith('SQLITE_READONLY') || code.startsWith('SQLITE_CANTOPEN'))
-    return new StoreError(`cannot open ${path}: ${textOf(error)}`);
+  // The driver gives the failure to open a file no code.
+  if (
+    code.startsWith('SQLITE_READONLY') ||
+    code.startsWith('SQLITE_CANTOPEN') ||
+    /ConnectionFailed/.test(textOf(error))
+  )
+    return new StoreError(`cannot open ${path}: is the directory there, and may it be written?`);
   return error;
 }
 
@@ -98,17 +103,19 @@ export class Db {
   }
 }
 
-/** Brings the tables to this version. Throws StoreError for a file that is none of ours, damaged, or newer. */
-function migrate(db: Db): void {
+/** Brings the tables to the version of `steps`. Throws StoreError for a file that is none of ours, damaged, or newer. */
+export function migrate(db: Db, steps: readonly string[] = STEPS): void {
   const version = Number(db.get('PRAGMA user_version')?.user_version ?? 0);
-  if (version > VERSION)
-    throw new StoreError(`${db.path} was written by a newer breakcow (schema ${version}; this one knows ${VERSION})`);
+  if (version > steps.length)
+    throw new StoreError(
+      `${db.path} was written by a newer breakcow (schema ${version}; this one knows ${steps.length})`,
+    );
   const tables = Number(db.get('SELECT count(*) AS n FROM sqlite_master')?.n ?? 0);
   if (version === 0 && tables > 0) throw new StoreError(`${db.path} is an SQLite file, but no campaign`);
-  if (version === VERSION) return;
+  if (version === steps.length) return;
   db.transaction(() => {
-    for (const step of STEPS.slice(version)) db.exec(step);
-    db.exec(`PRAGMA user_version = ${VERSION}`);
+    for (const step of steps.slice(version)) db.exec(step);
+    db.exec(`PRAGMA user_version = ${steps.length}`);
   });
 }
 

@@ -1,4 +1,5 @@
 // A campaign's file as its driver sees it: the journal, the findings, the log. Nobody else writes it.
+import { randomBytes } from 'node:crypto';
 import { ownKnowledge, shareKnowledge } from '../campaign/knowledge.js';
 import type { LaneState } from '../campaign/lane.js';
 import type { WorkerState } from '../campaign/runner.js';
@@ -60,6 +61,8 @@ export class CampaignStore implements Journal {
       this.set('config', config);
       this.set('build', build);
       this.set('created', now());
+      // Its name in a queue that other campaigns use as well.
+      this.set('id', randomBytes(6).toString('hex'));
       this.set('state', 'ready');
     });
   }
@@ -245,6 +248,7 @@ export class CampaignStore implements Journal {
       for (const table of ['position', 'lanes', 'plans', 'results', 'epochs', 'raw', 'samples'])
         this.#db.exec(`DELETE FROM ${table}`);
       this.set('build', build);
+      this.set('state', 'ready');
     });
   }
 

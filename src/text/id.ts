@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonical, type OpInfo } from '../engine/optable.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
@@ -24,13 +25,14 @@ export function parseSpec(text: string): KernelSpec {
   return { kernel, with: named('+'), without: named('-') };
 }
 
-/** A short name (50 bits) of a program on a kernel; the same on every machine and for every spelling of both. */
+/** A short name (50 bits) of a program on a kernel; the same on every machine, in a browser too, and for every spelling of both. */
 export function programId(words: Uint32Array, spec: KernelSpec, ops: readonly OpInfo[]): string {
   const program = canonical(ops, words);
-  const bytes = Buffer.alloc(program.length * 4);
-  for (const [i, word] of program.entries()) bytes.writeUInt32LE(word, i * 4);
-  const hash = createHash('sha256').update(printSpec(spec)).update('\0').update(bytes).digest();
-  let bits = hash.readBigUInt64BE(0);
+  const bytes = new DataView(new ArrayBuffer(program.length * 4));
+  for (const [i, word] of program.entries()) bytes.setUint32(i * 4, word, true);
+  const kernel = utf8ToBytes(`${printSpec(spec)}\0`);
+  const hash = sha256.create().update(kernel).update(new Uint8Array(bytes.buffer)).digest();
+  let bits = new DataView(hash.buffer, hash.byteOffset).getBigUint64(0);
   let id = '';
   for (let i = 0; i < ID_LENGTH; i++) {
     id += DIGITS[Number(bits & 31n)];

@@ -8,13 +8,16 @@ import { fetchKernel, type GuestKernel } from './kernel.js';
 import { GuestError, missing, runTool } from './tools.js';
 import { guestVersion } from './versions.js';
 
-export interface GuestOptions {
-  /** Path of the executor, a static program. */
-  readonly executor: string;
+export interface FetchOptions {
   /** Where kernels are kept; otherwise cacheDirectory(). */
   readonly cacheDir?: string;
   /** Told in words what is being done, as it may take a while the first time. */
   readonly onProgress?: (what: string) => void;
+}
+
+export interface GuestOptions extends FetchOptions {
+  /** Path of the executor, a static program. */
+  readonly executor: string;
 }
 
 export interface PreparedGuest {
@@ -56,18 +59,26 @@ const MAX_SAID = 16384;
  * Rejects with UsageError for an unknown version and with GuestError, one line, if the machine lacks something.
  */
 export async function prepareGuest(version: string, options: GuestOptions): Promise<PreparedGuest> {
+  return prepareWith(version, options, async (kernel) => buildInitramfs(kernel, await readFile(options.executor)));
+}
+
+/** As prepareGuest, with a first file system of the caller's own; `initrd` gives its path. */
+export async function prepareWith(
+  version: string,
+  options: FetchOptions,
+  initrd: (kernel: GuestKernel) => Promise<string>,
+): Promise<PreparedGuest> {
   const wanted = guestVersion(version);
   if (process.platform !== 'linux' || process.arch !== 'x64')
-    throw new GuestError(`guests need Linux on x86-64, for which the executor is built: this is ${process.arch}`);
+    throw new GuestError(`guests need Linux on x86-64, for which their programs are built: this is ${process.arch}`);
   const emulator = (await runTool(QEMU, ['--version'])).split('\n', 1)[0]!.replace(/^QEMU emulator version /, 'QEMU ');
   await runTool('setpriv', ['--version']);
   const kernel = await fetchKernel(wanted, options.cacheDir ?? cacheDirectory(), options.onProgress ?? (() => {}));
-  const initrd = await buildInitramfs(kernel, await readFile(options.executor));
   const [image] = kernel.packages;
   return {
     kernel,
     vmlinuz: join(kernel.folder, 'vmlinuz'),
-    initrd,
+    initrd: await initrd(kernel),
     release: kernel.release,
     describe: `${image!.name} ${image!.version} of Debian ${kernel.suite}, ${emulator}`,
   };

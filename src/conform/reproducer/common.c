@@ -25,6 +25,9 @@
 #if USES_PROCESS_VM || USES_SPLICE
 #include <sys/uio.h>
 #endif
+#if USES_RECLAIM
+#include <sys/stat.h>
+#endif
 #if USES_SWAPOFF
 #include <sys/swap.h>
 #endif

@@ -134,11 +134,22 @@ static void report(int k) {
   }
   need(k);
 }
-static void tell(int k, const char *text, struct command c) {
+#if USES_RECLAIM
+static int group_of[NR_MMS] = {-1, -1, -1}; /* of whose page memory is charged to */
+static void charge_to_page(int mm, int page);
+static void find_groups(void);
+#endif
+static void perform(int k, const char *text, struct command c) {
   c.op = k;
   begin(k, text, c.mm, c.pages ? first_page(c.pages) : -1);
+#if USES_RECLAIM
+  if (c.pages) charge_to_page(c.mm, first_page(c.pages));
+#endif
   post(&c);
   settle(k);
+}
+static void tell(int k, const char *text, struct command c) {
+  perform(k, text, c);
   report(k);
 }
 /* For what the controller did itself. */
@@ -173,6 +184,9 @@ static void do_fork(int k, const char *text, int mm, int child) {
   tell(k, text, (struct command){.code = DO_FORK, .mm = mm, .argument = child});
   pids[child] = (pid_t)ops[k].value;
   pidfds[child] = pidfd_of(pids[child]);
+#if USES_RECLAIM
+  group_of[child] = group_of[mm];
+#endif
 }
 #endif
 #if USES_EXIT
@@ -208,6 +222,9 @@ static void do_swapoff(int k, const char *text) {
 
 static void start(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
+#if USES_RECLAIM
+  find_groups();
+#endif
 #if USES_KTAP
   printf("KTAP version 1\n");
 #endif

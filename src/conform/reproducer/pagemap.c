@@ -1,6 +1,6 @@
 /* ---- /proc/PID/pagemap ---- */
 
-enum { SOFT_DIRTY = 55, UFFD_WP = 57, SWAPPED = 62, PRESENT = 63 };
+enum { SOFT_DIRTY = 55, MAPPED_ONCE = 56, UFFD_WP = 57, SWAPPED = 62, PRESENT = 63 };
 
 static uint64_t pagemap_of(pid_t pid, const char *where) {
   char path[64];
@@ -20,9 +20,12 @@ static inline uint64_t frame_of(int mm, int page) {
   if (frame == 0) not_here("pagemap hides page frame numbers: run as root");
   return frame;
 }
-static uint64_t noted[NR_MMS][NR_PAGES];
+static inline uint64_t *noted(int mm, int page) {
+  static uint64_t frames[NR_MMS][NR_PAGES];
+  return &frames[mm][page];
+}
 static inline void note_frame(int mm, int page) {
-  noted[mm][page] = frame_of(mm, page);
+  *noted(mm, page) = frame_of(mm, page);
 }
 /* Without touching the page as the process would. */
 static inline uint64_t content_of(int mm, int page) {

@@ -146,7 +146,7 @@ static long make_child(int mm) {
 }
 #endif
 
-static void perform(const struct command *c) {
+static void serve_here(const struct command *c) {
   long done = 0, value = 0;
   switch (c->code) {
     case DO_EXIT:
@@ -189,7 +189,7 @@ static void serve(int mm) {
   while (read(requests[mm][0], &c, sizeof(c)) == sizeof(c)) {
     commands[c.op] = c;
     if (c.code < DO_LOAD) {
-      perform(&commands[c.op]);
+      serve_here(&commands[c.op]);
       continue;
     }
     pthread_t thread;

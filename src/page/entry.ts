@@ -1,0 +1,77 @@
+// A raw 64-bit entry, field by field: the x86-64 layout of present leaves, and that of swap entries and markers.
+import type { Leaf } from '../engine/world.js';
+
+export interface Field {
+  /** `1`, `12..51`. */
+  readonly bits: string;
+  /** As in the grid; '' for what has no letter there. */
+  readonly letter: string;
+  readonly text: string;
+}
+
+type Named = Readonly<Record<number, readonly [letter: string, text: string]>>;
+
+const PRESENT: Named = {
+  0: ['P', 'present'],
+  1: ['W', 'writable'],
+  2: ['', 'user may access'],
+  5: ['A', 'accessed'],
+  6: ['D', 'dirty'],
+  7: ['PSE', 'maps a huge page'],
+  8: ['N', 'protnone: no access'],
+  9: ['Z', 'special: not counted (zero page, DAX)'],
+  10: ['U', 'userfaultfd write-protected'],
+  11: ['SD', 'soft-dirty'],
+  63: ['', 'no execution'],
+};
+const SWAP: Named = {
+  1: ['SD', 'soft-dirty'],
+  2: ['U', 'userfaultfd write-protected'],
+  3: ['E', 'exclusive'],
+};
+const PFN_BITS = [12, 51] as const;
+const OFFSET_BITS = [14, 58] as const;
+const TYPE_BITS = [59, 63] as const;
+
+/** What the letters in the grid mean. */
+export const LETTERS: Readonly<Record<string, string>> = {
+  ...Object.fromEntries([...Object.values(PRESENT), ...Object.values(SWAP)].filter(([letter]) => letter !== '')),
+  UFFD_WP: 'a page to come is userfaultfd write-protected',
+};
+
+function isIn(bit: number, [from, to]: readonly [number, number]): boolean {
+  return bit >= from && bit <= to;
+}
+
+function setBits(raw: bigint): number[] {
+  return Array.from({ length: 64 }, (_, bit) => bit).filter((bit) => ((raw >> BigInt(bit)) & 1n) !== 0n);
+}
+
+function single(bit: number, names: Named): Field {
+  const [letter, text] = names[bit] ?? ['', 'means nothing here'];
+  return { bits: String(bit), letter, text };
+}
+
+export function rawText(raw: bigint): string {
+  return `0x${raw.toString(16).padStart(16, '0')}`;
+}
+
+/** Every set bit of the entry, lowest first: none is left out. */
+export function fieldsOf({ kind, raw, frame, slot }: Leaf): Field[] {
+  const bits = setBits(raw);
+  if (kind === 'none') return bits.map((bit) => single(bit, {}));
+  if (kind === 'present') {
+    const flags = bits.filter((bit) => !isIn(bit, PFN_BITS));
+    const named = flags.map((bit) => single(bit, PRESENT));
+    const low = flags.filter((bit) => bit < PFN_BITS[0]).length;
+    return named.toSpliced(low, 0, { bits: PFN_BITS.join('..'), letter: '', text: `page frame ${frame}` });
+  }
+  const flags = bits.filter((bit) => !isIn(bit, OFFSET_BITS) && !isIn(bit, TYPE_BITS));
+  const [offset, type] =
+    kind === 'swap' ? [`swap slot ${slot}, inverted`, 'type: swap device'] : ['uffd-wp, inverted', 'type: marker'];
+  return [
+    ...flags.map((bit) => single(bit, kind === 'swap' ? SWAP : {})),
+    { bits: OFFSET_BITS.join('..'), letter: '', text: offset },
+    { bits: TYPE_BITS.join('..'), letter: '', text: type },
+  ];
+}
