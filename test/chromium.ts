@@ -22,6 +22,19 @@ export async function launch(): Promise<Browser> {
   return await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] });
 }
 
+/** What a page complains of from now on, and what it asks of others than `isOwn` addresses. */
+export function complaintsOf(page: Page, isOwn: (url: string) => boolean): readonly string[] {
+  const complaints: string[] = [];
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('dialog', (dialog) => {
+    complaints.push(`dialog ${dialog.message()}`);
+    return dialog.dismiss();
+  });
+  page.on('request', (request) => isOwn(request.url()) || complaints.push(request.url()));
+  return complaints;
+}
+
 /** Opens a page from disk with the network off; whatever it complains of, or asks the network for, fails the test. */
 export async function openFile(
   browser: Browser,
@@ -33,14 +46,7 @@ export async function openFile(
   const context = await browser.newContext({ offline: true, ...options });
   context.setDefaultTimeout(5000);
   const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-  page.on('dialog', (dialog) => {
-    complaints.push(`dialog ${dialog.message()}`);
-    return dialog.dismiss();
-  });
-  page.on('request', (request) => /^(?:file|data|blob):/.test(request.url()) || complaints.push(request.url()));
+  const complaints = complaintsOf(page, (url) => /^(?:file|data|blob):/.test(url));
   await page.goto(`${pathToFileURL(file).href}${fragment}`);
   await look(page);
   await context.close();

@@ -2,27 +2,19 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { isDriven } from '../src/store/lock.js';
 import { CampaignReader } from '../src/store/read.js';
 import { WatchServer } from '../src/watch/server.js';
+import { complaintsOf, launch, skip } from './chromium.js';
 import { engine, findingOn, keepFinding, LEAK, makeStore, progressAt } from './watch-store.js';
 
-const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'chrome'];
 const BIN = fileURLToPath(new URL('../../bin/breakcow.js', import.meta.url));
 const NASTY = `<img src=x onerror=alert(1)>"'</script><script>alert(1)</script>`;
-
-function installed(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find((path) => existsSync(path));
-}
-
-const executable = process.env.CHROMIUM ?? installed();
-const skip = executable || process.env.CI ? false : 'the page is tried in Chromium: apt install chromium';
 
 describe('a page that watches, in Chromium', { skip }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'breakcow-watching-'));
@@ -32,7 +24,6 @@ describe('a page that watches, in Chromium', { skip }, () => {
   let campaign: ChildProcess;
 
   before(async () => {
-    assert.ok(executable, 'no Chromium on this machine: apt install chromium, or name one in CHROMIUM');
     const args = ['campaign', 'start', '--dir', directory, '--name', 'night', '--workers', '1', '--time', '20m'];
     campaign = spawn(process.execPath, [
       BIN,
@@ -44,8 +35,7 @@ describe('a page that watches, in Chromium', { skip }, () => {
       '--epoch-shards',
       '2',
     ]);
-    // Chromium's own sandbox does not work for root, which containers are.
-    browser = await chromium.launch({ executablePath: executable, args: ['--no-sandbox'] });
+    browser = await launch();
     server = new WatchServer(engine, { directory, host: '127.0.0.1', port: 0 });
     await server.listen();
     for (let i = 0; i < 300 && !reading(({ findings, programs }) => findings > 0 && programs > 0); i++)
@@ -81,14 +71,7 @@ describe('a page that watches, in Chromium', { skip }, () => {
     const context = await browser.newContext(options);
     context.setDefaultTimeout(15_000);
     const page = await context.newPage();
-    const complaints: string[] = [];
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-    page.on('dialog', (dialog) => {
-      complaints.push(`dialog ${dialog.message()}`);
-      return dialog.dismiss();
-    });
-    page.on('request', (request) => request.url().startsWith(server.url) || complaints.push(request.url()));
+    const complaints = complaintsOf(page, (url) => url.startsWith(server.url) || url.startsWith('blob:'));
     await page.goto(`${server.url}${address}`);
     await look(page);
     await context.close();
@@ -99,7 +82,7 @@ describe('a page that watches, in Chromium', { skip }, () => {
   const state = (page: Page, name: string) => page.locator(`h1 [data-state=${name}]`).waitFor();
   const figure = (page: Page, name: string) =>
     page
-      .locator('.figures > div')
+      .locator('.totals > div')
       .filter({ has: page.getByText(name, { exact: true }) })
       .locator('b')
       .innerText();
