@@ -99,7 +99,7 @@ describe('a page that watches, in Chromium', { skip }, () => {
   const state = (page: Page, name: string) => page.locator(`h1 [data-state=${name}]`).waitFor();
   const figure = (page: Page, name: string) =>
     page
-      .locator('.figures > div')
+      .locator('.totals > div')
       .filter({ has: page.getByText(name, { exact: true }) })
       .locator('b')
       .innerText();
