@@ -49,8 +49,12 @@ describe('every command', () => {
       'score',
       'conform',
       'export',
+      'worker',
       'bench',
     ]);
+    const kept = [...expect(0, 'campaign', '--help').matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!);
+    assert.deepEqual(kept.slice(0, 8), ['start', 'resume', 'status', 'list', 'serve', 'export', 'verify', 'prune']);
+    for (const command of kept) assert.match(expect(0, 'campaign', command, '--help'), /--dir/);
     for (const command of commands) {
       const text = expect(0, command, '--help');
       assert.match(text, /\nExamples?:\n {2}breakcow /);

@@ -1,5 +1,5 @@
 // Which step is shown: buttons, a slider, keys, and a clock that goes on by itself.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks';
 
 const PLAY_MS = 1200;
 
@@ -33,7 +33,8 @@ export function Player({ step, steps, onStep }: Props) {
     if (!playing && step >= steps) onStep(0);
     setPlaying(!playing);
   };
-  useEffect(() => {
+  // With the picture, not after it: the next key may come before that.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (isTaken(event)) return;
       const actions: Record<string, () => void> = {

@@ -50,6 +50,8 @@ export class Connection {
     this.ready = new Promise((resolve, reject) => {
       this.redis.on('error', (error: NodeJS.ErrnoException) => {
         this.#reason = plain(error.code ?? error.message);
+        // ioredis hears one error of a socket. A refused TLS handshake may have a second, which nobody shall die of.
+        this.redis.stream?.on('error', () => {});
         const fatal = this.#wasReady ? undefined : fatalError(this.place, error);
         if (!fatal) return;
         this.close();
