@@ -25,13 +25,13 @@ export function openDirectory(directory: string): void {
 /** Names of the campaigns in a directory, the one written last first. */
 export function listCampaigns(directory: string): string[] {
   if (!existsSync(directory)) return [];
-  const written = (name: string) =>
-    Math.max(
-      ...[`${name}${ENDING}`, `${name}${ENDING}-wal`].map((file) => {
-        const path = join(directory, file);
-        return existsSync(path) ? statSync(path).mtimeMs : 0;
-      }),
-    );
+  const touched = (file: string) => statSync(join(directory, file), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  // Readers touch the store as well, when they tidy up what a driver left; its lock is the driver's alone.
+  const written = (name: string) => {
+    const store = `${name}${ENDING}`;
+    const driven = touched(`${store}.lock`) || touched(store);
+    return touched(`${store}.lock.pid`) > 0 ? Math.max(driven, touched(`${store}-wal`)) : driven;
+  };
   return readdirSync(directory)
     .filter((file) => file.endsWith(ENDING))
     .map((file) => file.slice(0, -ENDING.length))

@@ -1,5 +1,5 @@
 // One writer for a campaign: a lock that ends with its process, however that ends.
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { UsageError } from '../errors.js';
 import { Db } from './database.js';
 
@@ -21,6 +21,14 @@ export class Lock {
       throw new UsageError(`${store} is in use${this.#holder()}: a campaign has one driver`);
     }
     writeFileSync(`${this.#path}.pid`, String(process.pid));
+    this.#touch();
+  }
+
+  /** Its time says when the campaign was driven last. */
+  #touch(): void {
+    const now = new Date();
+    // People remove the directory below a driver.
+    if (existsSync(this.#path)) utimesSync(this.#path, now, now);
   }
 
   #holder(): string {
@@ -33,6 +41,7 @@ export class Lock {
 
   release(): void {
     rmSync(`${this.#path}.pid`, { force: true });
+    this.#touch();
     this.#db.close();
     // The lock file stays: whoever waits for it would hold a deleted one.
   }
