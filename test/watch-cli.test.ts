@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { listCampaigns } from '../src/night/places.js';
 import { parseRecord } from '../src/report/record.js';
 import { isDriven } from '../src/store/lock.js';
 import { CampaignReader } from '../src/store/read.js';
@@ -36,7 +37,7 @@ describe('campaign serve', () => {
       out += chunk;
       if (out.includes('}')) break;
     }
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
     const stop = () => {
       child.kill('SIGTERM');
       return ended;
@@ -101,6 +102,14 @@ describe('campaign serve', () => {
       await served.stop();
       await sleep(500);
       assert.ok(isDriven(store.path));
+      // A driver that has taken samples listens to signals as well.
+      const sampled = () => {
+        const reader = new CampaignReader(store.path);
+        const last = reader.last();
+        reader.close();
+        return last !== undefined;
+      };
+      for (let i = 0; i < 600 && !sampled(); i++) await sleep(100);
       process.kill(Number(pid), 'SIGINT');
       for (let i = 0; i < 300 && isDriven(store.path); i++) await sleep(100);
     } finally {
@@ -178,7 +187,7 @@ describe('a campaign that is exported', () => {
     reader.close();
     assert.deepEqual(live.samples, story.samples);
     assert.deepEqual(live.totals, story.totals);
-    assert.equal(live.stands, 'It failed: the disk is full.');
+    assert.equal(live.stands, 'It failed.');
     assert.deepEqual(
       live.findings.map(({ id }) => id).sort(),
       story.findings.map(({ id }: { id: string }) => id).sort(),
@@ -199,5 +208,22 @@ describe('a campaign that is exported', () => {
     assert.equal(reader.last()!.seconds, 4);
     assert.equal(reader.samples().length, 3);
     reader.close();
+  });
+});
+
+describe('the campaign written last', () => {
+  it('stays that while others are read', async () => {
+    const directory = join(root, 'order');
+    mkdirSync(directory, { recursive: true });
+    for (const name of ['old', 'new']) {
+      makeStore(directory, name).close();
+      await sleep(20);
+    }
+    assert.deepEqual(listCampaigns(directory), ['new', 'old']);
+    const reader = new CampaignReader(join(directory, 'old.db'));
+    assert.equal(reader.last(), undefined);
+    assert.deepEqual(listCampaigns(directory), ['new', 'old']);
+    reader.close();
+    assert.deepEqual(listCampaigns(directory), ['new', 'old']);
   });
 });

@@ -49,6 +49,10 @@ async function serve(name: string | undefined, options: Options): Promise<void> 
   } catch (error) {
     throw translated(error, options);
   }
+  const told = new Promise<void>((done) => {
+    process.once('SIGINT', () => done());
+    process.once('SIGTERM', () => done());
+  });
   const { url, token } = server;
   if (json) printJson({ url, token });
   else
@@ -57,10 +61,7 @@ async function serve(name: string | undefined, options: Options): Promise<void> 
     complain(
       `breakcow: whoever reaches ${host} can read; the token travels in the clear unless a TLS proxy is in front (--name)`,
     );
-  await new Promise<void>((done) => {
-    process.once('SIGINT', () => done());
-    process.once('SIGTERM', () => done());
-  });
+  await told;
   await server.close();
 }
 

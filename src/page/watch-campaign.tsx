@@ -35,8 +35,9 @@ function figuresNow(view: View, status: Status, fresh: number): Figure[] {
   if (!story) return [];
   const runs = status.state === 'running' || status.state === 'paused';
   const rate = runs ? rateNow(view.samples, ({ faults }) => faults) : undefined;
+  const told = story.findings.length === 0 ? '' : fresh === 0 ? 'none new' : `${fresh} new`;
   const memory = { value: bytes(status.rss), name: 'memory', more: `${bytes(status.mostRss)} at most` };
-  return [...figuresOf(story, fresh === 0 ? 'none new' : `${fresh} new`, rate), ...(status.rss > 0 ? [memory] : [])];
+  return [...figuresOf(story, told, rate), ...(status.rss > 0 ? [memory] : [])];
 }
 
 function keyOf({ kernel, id }: FindingSummary): string {

@@ -18,7 +18,7 @@ const UNKNOWN_END = 'Not ended when this was told: it still ran, or was killed.'
 function times({ started, asked, workers, totals }: CampaignStory): string {
   if (!started || !totals) return '';
   const how = asked ? ` (${asked.strategy}, seed ${asked.seed})` : '';
-  const threads = workers === undefined ? '' : ` on ${counted(workers, 'thread')}`;
+  const threads = workers ? ` on ${counted(workers, 'thread')}` : '';
   return ` in ${duration(totals.seconds)}${threads}${how}`;
 }
 

@@ -10,7 +10,7 @@ import type { Action } from './wire.js';
 
 const BIN = fileURLToPath(new URL('../../../bin/breakcow.js', import.meta.url));
 /** A driver that is not there after so long is waited for no longer, and left alone. */
-const START_MS = 10_000;
+const START_MS = 30_000;
 const LOOK_MS = 100;
 /** Of what a driver said before it gave up. */
 const LAST_WORDS = 400;

@@ -45,13 +45,13 @@ function canaryOf(reader: CampaignReader, ended: boolean): CanaryReport {
   return { kernel, found: found.length > 0 && found.every(Boolean), programs };
 }
 
-function standing(state: LiveState, reason: string): string {
+function standing(state: LiveState): string {
   const words: Record<LiveState, string> = {
     ready: 'Never begun.',
     running: 'It runs.',
     paused: 'It is paused.',
     interrupted: 'It was interrupted: nobody runs it, and nothing is lost but the batch that was in flight.',
-    failed: `It failed: ${reason}.`,
+    failed: 'It failed.',
     stopped: 'It was stopped.',
     done: 'It is done.',
   };
@@ -105,7 +105,7 @@ export function headOf(catalogue: Catalogue, reader: CampaignReader, name: strin
     kernels: config.kernels.map(printSpec),
     catalogue: catalogue.kernels.map((kernel) => kernel.name),
     ...head,
-    ...(!head.outcome && { stands: standing(state, reader.reason) }),
+    ...(!head.outcome && { stands: standing(state) }),
     notes: pruned === undefined ? [] : ['It was pruned: its findings are kept, but nothing is left to go on from.'],
   };
 }
