@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { campaign, campaignLater, scratch } from './campaign-runs.js';
 import { dump } from './store-dump.js';
 
@@ -49,7 +50,10 @@ describe('a campaign that is killed', () => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const name = signal.toLowerCase();
       const { child, ended } = campaignLater(['start', '--name', name, '--dir', dir, ...BUDGET]);
-      setTimeout(() => child.kill(signal), 1200);
+      // A signal before it is heard of ends any process.
+      while (!/running/.test(campaign(['list', '--dir', dir]).stdout)) await wait(50);
+      await wait(500);
+      child.kill(signal);
       const first = await ended;
       assert.ok(first.status === 1 || first.status === 0, `${first.status}: ${first.stderr}`);
       assert.match(first.stdout, /: stopped, .*campaign resume/s);

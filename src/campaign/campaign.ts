@@ -72,6 +72,8 @@ export class Campaign {
   /** Nothing is merged any more. */
   #closed = false;
   #interrupted = false;
+  /** When nothing ran any more. */
+  #ended: number | undefined;
   #error: unknown;
 
   constructor(setup: Setup, parts: Parts, internals: Internals = {}) {
@@ -116,6 +118,7 @@ export class Campaign {
       this.#fail(error);
     } finally {
       for (const timer of timers) clearTimeout(timer);
+      this.#ended = performance.now();
     }
     if (this.#error !== undefined) throw this.#error;
   }
@@ -340,6 +343,6 @@ export class Campaign {
   }
 
   #seconds(): number {
-    return this.#before.seconds + (performance.now() - this.#start) / 1000;
+    return this.#before.seconds + ((this.#ended ?? performance.now()) - this.#start) / 1000;
   }
 }
