@@ -6,7 +6,8 @@ import { setTracing, traceCount } from './kernel/trace';
 import { MAX_OPS, NR_MMS, NR_PAGES, PROGRAM, RESULTS, VIOLATION } from './mm/layout';
 import { handle_mm_fault } from './mm/memory';
 import { mm_alive, vm_flags, VM_READ } from './mm/vma';
-import { exec_step, op_valid, world_init, world_reset } from './ops/exec';
+import { exec_step, world_init, world_reset } from './ops/exec';
+import { op_valid } from './ops/valid';
 import { judge_reset, judge_step, judge_world } from './oracle/judge';
 import { clearViolations, violated } from './oracle/report';
 

@@ -9,7 +9,8 @@ export namespace Focus {
   export const SWAP: u32 = 5;
   export const THREADS: u32 = 6;
   export const WIDE: u32 = 7;
-  export const COUNT: u32 = 8;
+  export const CORE: u32 = 8;
+  export const COUNT: u32 = 9;
 }
 
 let focus: u32 = Focus.NONE;
@@ -44,6 +45,7 @@ export function focusRow(index: u32): string {
     case Focus.UFFD: return "uffd\tuserfaultfd in every mix";
     case Focus.SWAP: return "swap\treclaim and swap in every mix";
     case Focus.THREADS: return "threads\ttwo threads at once in every mix";
+    case Focus.CORE: return "core\tonly the operations of the fault path, GUP, fork, reclaim and write-protection";
     case Focus.WIDE: return "wide\tlong programs over all pages, until memory is short";
   }
   return "";

@@ -10,6 +10,7 @@ import {
   F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
+import { CORE_OPS, draw_families } from './families';
 import { Focus, focus_groups, focused } from './focus';
 import { below, draw, seed_stream } from './rng';
 
@@ -150,13 +151,11 @@ function make_mix(mix: usize, weights: usize): void {
   const thp = focused(Focus.HUGE) || (((r >> 8) & 7) < 3 && !focused(Focus.SMALL));
   if (thp) groups |= 1 << 5;
   groups |= focus_groups();
-  for (let op: u32 = 0; op < Op.COUNT; op++) {
+  for (let op: u32 = 0; op < CORE_OPS; op++) {
     const s = draw();
     const enabled = ((groups >> group(op)) & 1) != 0 && (s & 15) < (presence(op) as u64);
     store<u8>(weights + (op as usize), enabled ? usual(op) * (1 + (((s >> 4) & 3) as u32)) : 0);
   }
-  for (let context: u32 = 0; context < CONTEXTS; context++) fill_context(mix, context, weights);
-
   const dax = ((r >> 11) & 31) == 0;
   const huge: u32 = thp ? F_MMAP_THP : 0;
   set_flags(mix, Op.MMAP, huge, huge, 0, dax ? F_MMAP_DAX : huge);
@@ -195,5 +194,12 @@ export function make_mixes(key: u64): void {
   for (let i: u32 = 0; i < NR_MIXES; i++) {
     const mix = MIXES + (i as usize) * MIX_SIZE;
     make_mix(mix, mix + MIX_WEIGHTS);
+  }
+  // A stream of its own: the core of a mix is the same with and without families.
+  seed_stream(~key, 1);
+  for (let i: u32 = 0; i < NR_MIXES; i++) {
+    const mix = MIXES + (i as usize) * MIX_SIZE;
+    draw_families(mix + MIX_WEIGHTS);
+    for (let context: u32 = 0; context < CONTEXTS; context++) fill_context(mix, context, mix + MIX_WEIGHTS);
   }
 }

@@ -8,7 +8,8 @@ import { opRow, Op } from '../ops/table';
 import { I, invariantRow } from '../oracle/invariants';
 import { counterRow, N } from './counters';
 import { kernelRow, Kernel } from './kernels';
-import { FIRST_CELL, knobRow } from './knobs';
+import { knobRow } from './knob-rows';
+import { END_OF_KNOBS, FIRST_CELL } from './knobs';
 import { P, pointRow } from './points';
 import { cellRow, END_OF_CELLS } from './tables';
 
@@ -16,7 +17,7 @@ import { cellRow, END_OF_CELLS } from './tables';
 export function describe_count(section: u32): u32 {
   switch (section) {
     case 0: return Op.COUNT;
-    case 1: return END_OF_CELLS;
+    case 1: return END_OF_KNOBS;
     case 2: return Kernel.COUNT;
     case 3: return I.COUNT;
     case 4: return P.COUNT;
@@ -29,7 +30,7 @@ export function describe_count(section: u32): u32 {
 export function describe(section: u32, index: u32): string {
   switch (section) {
     case 0: return opRow(index);
-    case 1: return index < FIRST_CELL ? knobRow(index) : cellRow(index);
+    case 1: return index >= FIRST_CELL && index < END_OF_CELLS ? cellRow(index) : knobRow(index);
     case 2: return kernelRow(index);
     case 3: return invariantRow(index);
     case 4: return pointRow(index);
@@ -39,7 +40,7 @@ export function describe(section: u32, index: u32): string {
   return "";
 }
 
-const LAYOUT_COUNT: u32 = 91;
+const LAYOUT_COUNT: u32 = 92;
 function row(name: string, value: u64): string {
   return name + "\t" + value.toString();
 }
@@ -136,6 +137,7 @@ function layoutRow(index: u32): string {
     case 88: return row("TLB_WRITE", T.TLB_WRITE);
     case 89: return row("TLB_FRAME", T.TLB_FRAME);
     case 90: return row("FAULTS_TAKEN", L.FAULTS_TAKEN);
+    case 91: return row("KVEC_SIZE", L.KVEC_SIZE);
   }
   return "";
 }

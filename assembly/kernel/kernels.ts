@@ -58,6 +58,7 @@ export function kernelVector(id: u32): bool {
       store<u64>(KVEC, 0);
       store<u64>(KVEC, 0, 8);
       store<u64>(KVEC, 0, 16);
+      store<u64>(KVEC, 0, 24);
       on(K.FOLLOW_COW_NEEDS_FORCE);
       on(K.FOLLOW_PMD_COW);
       on(K.NUMA_SAVES_WRITE);

@@ -50,12 +50,13 @@ export namespace Residency {
   export const SWAP: u32 = 1;
   export const MARKER: u32 = 2;
 }
-const FIRST_TRANSITION: u32 = 128 + C.COUNT * COLUMNS;
+const FIRST_TRANSITION: u32 = 173;
+const RESIDENCIES: u32 = 4;
 // @ts-ignore: decorator
 @inline export function transition(row: u32, residency: u32): u32 {
-  return FIRST_TRANSITION + row * 3 + residency;
+  return FIRST_TRANSITION + row * RESIDENCIES + residency;
 }
-export const END_OF_CELLS: u32 = FIRST_TRANSITION + T.COUNT * 3;
+export const END_OF_CELLS: u32 = FIRST_TRANSITION + T.COUNT * RESIDENCIES;
 
 /** Expands the cells into one mask of leaf bits per row, so that the hot path is one load and one AND. */
 export function buildConstructorMasks(to: usize, cells: u64): void {
@@ -121,7 +122,7 @@ function cellUsed(row: u32, column: u32): bool {
 
 /** Row of the knob table for a cell id: "name \t kind \t source \t doc". */
 export function cellRow(id: u32): string {
-  if (id < FIRST_TRANSITION) {
+  if (id < 128 + C.COUNT * COLUMNS) {
     const row = (id - 128) / COLUMNS;
     const column = (id - 128) % COLUMNS;
     if (!cellUsed(row, column)) return "";
@@ -130,9 +131,10 @@ export function cellRow(id: u32): string {
     const doc = "\tThe leaf built by " + rowFunction(row) + " keeps " + bit + ".";
     return rowName(row) + ".keeps_" + name + "\t" + cellSource(row, column) + doc;
   }
-  if (id < END_OF_CELLS) {
-    const row = (id - FIRST_TRANSITION) / 3;
-    const residency = (id - FIRST_TRANSITION) % 3;
+  if (id >= FIRST_TRANSITION && id < END_OF_CELLS) {
+    const row = (id - FIRST_TRANSITION) / RESIDENCIES;
+    const residency = (id - FIRST_TRANSITION) % RESIDENCIES;
+    if (residency > Residency.MARKER) return "";
     const name = row == T.UNREGISTER ? "unregister" : "close";
     const source = row == T.UNREGISTER ? "f369b07c8614 (v6.0)" : "c88033efe9a3 (v6.9)";
     const kind = residency == Residency.PRESENT ? "present leaves" : residency == Residency.SWAP ? "swap entries" : "markers";

@@ -15,8 +15,9 @@ export const NR_SLEEPERS: u32 = 4;
 export const NR_CPUS: u32 = 2;
 export const MAX_OPS: u32 = 64;
 
-/** Kernel vector in use and scratch vector (3 x u64 each): knob k is bit k % 64 of word k / 64. */
+/** Kernel vector, 4 x u64: knob k is bit k % 64 of word k / 64. */
 export const KVEC: usize = 0x400;
+export const KVEC_SIZE: usize = 32;
 /** Constructor masks: one u64 per row, the leaf bits that row carries over (see kernel/tables.ts). */
 export const CTOR_MASK: usize = 0x440;
 /** Counters, u64 each (see kernel/counters.ts). */

@@ -1,37 +1,26 @@
 // Executes one op word on the world: results in OP_RESULT and RESULTS, what was seen in the observation log.
 import { count, N } from '../kernel/counters';
-import { K, knob } from '../kernel/knobs';
-import { P } from '../kernel/points';
-import { at, traceOp, traceSection } from '../kernel/trace';
-import { dup_mmap } from '../mm/fork';
+import { traceOp, traceSection } from '../kernel/trace';
 import {
-  FREE_MASK, HANDLE_SIZE, HANDLES, MAX_OPS, MM_ALIVE, MM_GEN, MM_HAS_PINNED, MM_SIZE, NR_FRAMES, NR_MMS, OBS_COUNT,
-  OP_RESULT, PG_PINS, PRISTINE, PROGRAM, RESULTS, THREADS, VMF, VMF_SIZE, WORLD, WORLD_SIZE, TOUCHED,
+  FREE_MASK, MAX_OPS, MM_ALIVE, MM_GEN, NR_FRAMES, OBS_COUNT, OP_RESULT, PRISTINE, PROGRAM, RESULTS, THREADS, TOUCHED, VMF,
+  VMF_SIZE, WORLD, WORLD_SIZE,
 } from '../mm/layout';
-import { madvise_pageout, unmap_region, zap_page_range } from '../mm/madvise';
-import { mmap_region, vma_modify } from '../mm/mmap';
+import { unmap_region, zap_page_range } from '../mm/madvise';
 import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
-import { Obs, observe } from '../mm/observe';
-import { compound_head, is_special_pfn, lru_add_drain, page_version, put_page, set_page_dirty, set_page_version } from '../mm/page';
-import { mm_at, pmd_at, pmd_none, pmd_trans_huge } from '../mm/pgtable';
+import { lru_add_drain } from '../mm/page';
+import { mm_at } from '../mm/pgtable';
 import { swapoff } from '../mm/swapfile';
 import { clear_refs_write } from '../mm/task_mmu';
-import { flush_tlb_mm } from '../mm/tlb';
+import { mm_alive, mm_uffd, pages_with, UFFD_OPEN, VM_DAX } from '../mm/vma';
+import { setInterleaved, vmf_start } from '../mm/vmf';
 import {
-  mwriteprotect_range, userfaultfd_register, userfaultfd_release, userfaultfd_unregister, WP_ENOENT,
-} from '../mm/userfaultfd';
+  done, exit_mmap, mapped_pages, op_fork, op_hread, op_hwrite, op_mmap, op_pageout, op_put, op_thp_split,
+} from './calls';
+import { op_uffd_close, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
-  mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_DONTDUMP,
-  VM_HUGEPAGE, VM_READ, VM_UFFD_WP,
-} from '../mm/vma';
-import { interleaved, setInterleaved, vmf_start } from '../mm/vmf';
-import { pageout } from '../mm/vmscan';
-import {
-  arg_mask, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW,
-  F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS,
-  OP_SCHEDULE_SHIFT, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT, R,
+  arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
 } from './table';
-import { can_sleep, kill_sleepers, run_access, run_gup, run_thread, set_now, wake_sleepers } from './threads';
+import { can_sleep, run_access, run_gup, run_thread, set_now } from './threads';
 
 /** Builds the pristine world: process A with nothing mapped. Call once. */
 export function world_init(): void {
@@ -46,170 +35,6 @@ export function world_init(): void {
   memory.copy(WORLD, PRISTINE, WORLD_SIZE);
   store<u32>(TOUCHED, 0);
   store<u32>(OBS_COUNT, 0);
-}
-
-/** Flags an op takes, as a mask. */
-function op_flag_mask(code: u32): u32 {
-  switch (code) {
-    case Op.MMAP: return F_MMAP_THP | F_MMAP_DAX;
-    case Op.MPROTECT: return F_MPROTECT_RW;
-    case Op.PAGEOUT: return F_PAGEOUT_MADV;
-    case Op.UFFD_REG: return F_UFFD_EVENT_FORK | F_UFFD_WP_UNPOPULATED;
-    case Op.GUP: return 0xff;
-  }
-  return 0;
-}
-/** Is the word one that the table allows? Unused fields are ignored. */
-export function op_valid(word: u32): bool {
-  const code = op_code(word);
-  if (code >= Op.COUNT || op_mm(word) >= NR_MMS || op_page(word) >= PAGE_ARG_COUNT) return false;
-  const flags = op_flags(word);
-  if (flags & ~op_flag_mask(code)) return false;
-  switch (code) {
-    case Op.READ:
-    case Op.WRITE: return op_page(word) < 8;
-    case Op.GUP: return op_page(word) < 8 && (flags & (F_GUP_FAST | F_GUP_FAST_ONLY)) != (F_GUP_FAST | F_GUP_FAST_ONLY);
-    case Op.MMAP: return !(flags & F_MMAP_DAX) || (op_page(word) == PAGE_ARG_ALL && !(flags & F_MMAP_THP));
-    case Op.FORK: return op_y(word) < NR_MMS && op_y(word) != op_mm(word);
-  }
-  return true;
-}
-
-// @ts-ignore: decorator
-@inline function done(index: u32): u32 {
-  observe(Obs.SYSCALL, 0, 0, 0, 0, index, 0);
-  return R.OK;
-}
-// @ts-ignore: decorator
-@inline function handle_at(h: u32): usize {
-  return HANDLES + (h as usize) * HANDLE_SIZE;
-}
-
-function op_mmap(mm: u32, mask: u32, flags: u32, index: u32): u32 {
-  if (pages_with(mm, mask, 0, VM_READ) != mask) return R.SKIP;
-  mmap_region(mm, mask, flags & F_MMAP_DAX ? VM_DAX : flags & F_MMAP_THP ? VM_HUGEPAGE : 0);
-  return done(index);
-}
-function op_fork(mm: u32, child: u32, index: u32): u32 {
-  if (mm_alive(child)) return R.SKIP;
-  const at_child = mm_at(child);
-  const gen = load<u8>(at_child, MM_GEN);
-  memory.fill(at_child, 0, MM_SIZE);
-  store<u8>(at_child, gen + 1, MM_GEN);
-  store<u8>(at_child, 1, MM_ALIVE);
-  const uffd = mm_uffd(mm);
-  // dup_userfaultfd goes by VMA: without a registered one there is nothing to inherit.
-  const inherit = (uffd & (UFFD_OPEN | UFFD_EVENT_FORK)) == (UFFD_OPEN | UFFD_EVENT_FORK) &&
-    pages_with(mm, 0xff, VM_UFFD_WP, 0) != 0;
-  if (inherit) set_mm_uffd(child, uffd);
-  if (!dup_mmap(child, mm, inherit)) {
-    at(P.FORK_FAILS);
-    exit_mmap(child);
-    return R.NOMEM;
-  }
-  return done(index);
-}
-function exit_mmap(mm: u32): void {
-  unmap_region(mm, 0xff);
-  flush_tlb_mm(mm);
-  kill_sleepers(mm);
-  set_mm_uffd(mm, 0);
-  store<u8>(mm_at(mm), 0, MM_HAS_PINNED);
-  store<u8>(mm_at(mm), 0, MM_ALIVE);
-}
-function op_put(h: u32, index: u32): u32 {
-  const handle = handle_at(h);
-  if (load<u8>(handle) == 0) return R.SKIP;
-  const f: u32 = load<u8>(handle, 3);
-  const flags: u32 = load<u16>(handle, 4);
-  store<u64>(handle, 0);
-  if (!is_special_pfn(f)) {
-    const pins = PG_PINS + (compound_head(f) as usize);
-    if (flags & F_GUP_PIN) store<u8>(pins, load<u8>(pins) - 1);
-    if (flags & F_GUP_WRITE) set_page_dirty(f);
-    put_page(f);
-  }
-  return done(index);
-}
-function op_hread(h: u32, index: u32): u32 {
-  const handle = handle_at(h);
-  if (load<u8>(handle) == 0) return R.SKIP;
-  observe(Obs.HREAD, 0, 0, h, page_version(load<u8>(handle, 3)), index, 0);
-  return R.OK;
-}
-function op_hwrite(h: u32, index: u32): u32 {
-  const handle = handle_at(h);
-  if (load<u8>(handle) == 0 || !((load<u16>(handle, 4) as u32) & F_GUP_WRITE)) return R.SKIP;
-  const f: u32 = load<u8>(handle, 3);
-  set_page_version(f, index + 1);
-  if (!is_special_pfn(f)) set_page_dirty(f);
-  observe(Obs.HWRITE, 0, 0, h, index + 1, index, 0);
-  return R.OK;
-}
-/** As user space does it: a VMA boundary in the middle of the huge page, for a moment. */
-function op_thp_split(mm: u32, mask: u32, index: u32): u32 {
-  let split = false;
-  for (let pmd: u32 = 0; pmd < 2; pmd++) {
-    const e = pmd_at(mm, pmd);
-    if (!((mask >> (pmd << 2)) & 0xf)) continue;
-    if (!pmd_none(e) && pmd_trans_huge(e)) split = true;
-    const half = pages_with(mm, 0xc << (pmd << 2), VM_READ, 0);
-    vma_modify(mm, half, VM_DONTDUMP, 0);
-    vma_modify(mm, half, 0, VM_DONTDUMP);
-  }
-  return split ? done(index) : R.SKIP;
-}
-function op_uffd_reg(mm: u32, mask: u32, flags: u32, index: u32): u32 {
-  let features: u32 = flags & F_UFFD_EVENT_FORK ? UFFD_EVENT_FORK : 0;
-  if (flags & F_UFFD_WP_UNPOPULATED) features |= UFFD_WP_UNPOPULATED;
-  if (!userfaultfd_register(mm, mask, features)) return R.REFUSED;
-  const granted = mm_uffd(mm);
-  observe(Obs.SYSCALL, 0, 0, 0, 0, index, (granted & UFFD_WP_UNPOPULATED ? 1 : 0) | (granted & UFFD_EVENT_FORK ? 2 : 0));
-  return R.OK;
-}
-
-/** Wakes with a non-interleaved scheduler: a woken thread runs to its end inside the waking op. */
-function wake(mm: u32, mask: u32): void {
-  const mode = interleaved;
-  setInterleaved(false);
-  wake_sleepers(mm, mask, RESULTS);
-  setInterleaved(mode);
-}
-
-/** Mapped pages among those the op names. */
-// @ts-ignore: decorator
-@inline function mapped_pages(mm: u32, word: u32): u32 {
-  return pages_with(mm, arg_mask(op_page(word)), VM_READ, 0);
-}
-function op_pageout(mm: u32, mask: u32, flags: u32, index: u32): u32 {
-  if (flags & F_PAGEOUT_MADV) madvise_pageout(mm, mask);
-  else for (let rest = mask; rest != 0; rest &= rest - 1) pageout(mm, ctz(rest));
-  return done(index);
-}
-function op_uffd_unreg(mm: u32, mask: u32, index: u32): u32 {
-  if (!userfaultfd_unregister(mm, mask)) return R.REFUSED;
-  done(index);
-  if (knob(K.UFFD_UNREGISTER_WAKES_WP)) wake(mm, mask);
-  return R.OK;
-}
-function op_uffd_close(mm: u32, index: u32): u32 {
-  if (!userfaultfd_release(mm)) return R.REFUSED;
-  done(index);
-  wake(mm, 0xff);
-  return R.OK;
-}
-/** wp (protect) or unwp. It may fail midway; then nobody is woken. */
-function op_wp(mm: u32, word: u32, protect: bool, index: u32): u32 {
-  const asked = arg_mask(op_page(word));
-  if (mapped_pages(mm, word) == 0) return R.SKIP;
-  const result = mwriteprotect_range(mm, asked, protect);
-  if (result & WP_ENOENT) {
-    if (result != WP_ENOENT) observe(Obs.WP_PARTIAL, mm, 0, 0, 0, index, 0);
-    return R.REFUSED;
-  }
-  done(index);
-  if (!protect && !knob(K.MUTANT_UNWP_FORGETS_WAKE)) wake(mm, asked);
-  return R.OK;
 }
 
 /** One op, to its end; threads (read, write, gup) may return R.YIELD in interleaved mode. One jump decides. */

@@ -8,7 +8,8 @@ import {
   add, DIRTY, drop, H, handle_state, has, MAPPED, mask, promised, set_handle_state, WILD, WP_MAYBE, WP_YES,
 } from './promises';
 import { judge_reset } from './judge';
-import { fork_failed, observed, read } from './reference';
+import { observed, read } from './reference';
+import { fork_failed } from './syscalls';
 import { NONE, setViolationOp, violate } from './report';
 
 /** Flags of foreign_cell: what was seen of an entry. */

@@ -13,7 +13,8 @@ import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount
 import { hread } from './handles';
 import { I } from './invariants';
 import { DIRTY, has, held, MAPPED, mask, promises_reset, TRACKING, WP_YES, WRITE_SEEN } from './promises';
-import { fork_failed, observed, read } from './reference';
+import { observed, read } from './reference';
+import { fork_failed } from './syscalls';
 import { clearViolations, NONE, setViolationOp, violate } from './report';
 import {
   carries_uffd_wp, check_leaf, check_pinned, check_tlb, check_tlbs, contents, fast_gup_must_find, leaf_of,

@@ -1,21 +1,16 @@
 // The reference memory: what each process must see, derived from what the program did and from nothing else.
 // Observations go in, violations come out. It shares no code and no knob with mm/.
 import {
-  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, foreign, has, held, life, MAPPED, mask, promise,
-  promised, promise_zeroes, REGISTERED, release, set_mask, set_uffd, SHARED, sign, tick, TRACKING, uffd, UFFD_FORKS,
-  UFFD_UNPOPULATED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
+  add, DIRTY, drop, foreign, has, life, mask, MAPPED, promise, promised, REGISTERED, SHARED, sign, tick, TRACKING, via_handle,
+  WILD, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
-import { detach, granted, hread, hwrite, owner_forks, pinned } from './handles';
+import { granted, hread, hwrite } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
+import { syscall, unsure } from './syscalls';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
-import {
-  arg_mask, F_GUP_WRITE, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_y,
-} from '../ops/table';
+import { arg_mask, F_GUP_WRITE, op_flags, op_page } from '../ops/table';
 
-/** Flags of the uffd_reg record: features of the uffd, as UFFDIO_API told the program when it was created. */
-const GRANTED_UNPOPULATED: u32 = 1;
-const GRANTED_EVENT_FORK: u32 = 2;
 /** Flag of the event record: the access is a write. */
 const EVENT_WRITE: u32 = 1;
 
@@ -109,143 +104,4 @@ function event(mm: u32, page: u32, flags: u32): void {
     // detail 3: an event nobody asked for.
     violate(I.WP_STRAY, mm, page, NONE, 0, 0, 3);
   }
-}
-
-function syscall(word: u32, flags: u32): void {
-  const mm = op_mm(word);
-  const range = arg_mask(op_page(word));
-  const pages = range & mask(mm, MAPPED);
-  switch (op_code(word)) {
-    case Op.MMAP:
-      map(mm, (op_flags(word) & F_MMAP_DAX) != 0 ? 0xff : range, (op_flags(word) & F_MMAP_DAX) != 0);
-      return;
-    case Op.MUNMAP:
-      zap(mm, pages);
-      drop(mm, MAPPED, pages);
-      drop(mm, WRITABLE, pages);
-      drop(mm, REGISTERED, pages);
-      drop(mm, TRACKING, pages);
-      drop(mm, DAX, pages);
-      return;
-    case Op.FORK:
-      fork(mm, op_y(word));
-      return;
-    case Op.EXIT:
-      if (held() != 0) detach(mm, 0xff);
-      end_life(mm);
-      return;
-    case Op.MPROTECT:
-      if ((op_flags(word) & F_MPROTECT_RW) != 0) add(mm, WRITABLE, pages);
-      else drop(mm, WRITABLE, pages);
-      return;
-    case Op.DONTNEED:
-      zap(mm, pages);
-      return;
-    case Op.CLEAR_REFS:
-      // Pinned memory stays outside soft-dirty, by decision of 9348b73c2e1b: it may change behind the entry's back.
-      set_mask(mm, TRACKING, mask(mm, MAPPED) & ~(held() != 0 ? pinned(mm) : 0));
-      set_mask(mm, DIRTY, 0);
-      set_mask(mm, WRITE_SEEN, 0);
-      return;
-    case Op.UFFD_REG:
-      register(mm, pages, flags);
-      return;
-    case Op.UFFD_UNREG:
-      unprotect(mm, pages);
-      drop(mm, REGISTERED, pages);
-      return;
-    case Op.UFFD_CLOSE:
-      unprotect(mm, 0xff);
-      set_mask(mm, REGISTERED, 0);
-      set_uffd(mm, 0);
-      return;
-    case Op.WP:
-      protect(mm, pages & mask(mm, REGISTERED));
-      return;
-    case Op.UNWP:
-      unprotect(mm, pages);
-      return;
-    case Op.PUT:
-      release(op_y(word));
-      return;
-  }
-}
-
-function map(mm: u32, range: u32, dax: bool): void {
-  if (life(mm) == 0) begin_life(mm, 0);
-  const fresh = range & ~mask(mm, MAPPED);
-  add(mm, MAPPED, fresh);
-  add(mm, WRITABLE, fresh);
-  if (dax) add(mm, DAX, fresh);
-}
-
-/** Private pages dropped: zeroes again, protection and dirtiness gone with the entry, held pages no longer this one. */
-function zap(mm: u32, pages: u32): void {
-  promise_zeroes(mm, pages);
-  unprotect(mm, pages);
-  drop(mm, DIRTY, pages);
-  drop(mm, SHARED, pages);
-  if (held() != 0) detach(mm, pages);
-}
-
-function register(mm: u32, pages: u32, flags: u32): void {
-  const forks = (flags & GRANTED_EVENT_FORK) != 0 ? UFFD_FORKS : 0;
-  const unpopulated = (flags & GRANTED_UNPOPULATED) != 0 ? UFFD_UNPOPULATED : 0;
-  set_uffd(mm, forks | unpopulated);
-  add(mm, REGISTERED, pages);
-}
-
-/**
- * Data must be somewhere, so its entry exists and has to carry the protection. Zeroes may have no entry at all: only
- * WP_UNPOPULATED promises anything for them, and only for anonymous memory; else they are MAYBE (the zero page, a page
- * of a THP nobody wrote to, or nothing).
- */
-function protect(mm: u32, pages: u32): void {
-  const zeroesToo = (uffd(mm) & UFFD_UNPOPULATED) != 0 ? ~mask(mm, DAX) : 0;
-  const sure = pages & (filled(mm) | zeroesToo);
-  add(mm, WP_YES, sure);
-  add(mm, WP_MAYBE, pages & ~mask(mm, WP_YES));
-  drop(mm, WP_MAYBE, sure);
-}
-function unprotect(mm: u32, pages: u32): void {
-  drop(mm, WP_YES, pages);
-  drop(mm, WP_MAYBE, pages);
-}
-
-/** Protecting or un-protecting these pages failed somewhere on the way. */
-function unsure(mm: u32, pages: u32): void {
-  drop(mm, WP_YES, pages);
-  add(mm, WP_MAYBE, pages);
-}
-
-function fork(parent: u32, child: u32): void {
-  if (held() != 0) owner_forks(parent);
-  end_life(child);
-  begin_life(child, life(parent));
-  copy_contents(parent, child);
-  const mapped = mask(parent, MAPPED);
-  set_mask(parent, SHARED, mapped);
-  set_mask(child, SHARED, mapped);
-  set_mask(child, MAPPED, mapped);
-  set_mask(child, WRITABLE, mask(parent, WRITABLE));
-  set_mask(child, DAX, mask(parent, DAX));
-  // The child's entries and VMAs are copies, soft-dirty included.
-  set_mask(child, TRACKING, mask(parent, TRACKING));
-  set_mask(child, DIRTY, mask(parent, DIRTY));
-  // fork may copy a page for the child at once, which is a write of the kernel's.
-  set_mask(child, WRITE_SEEN, 0xff);
-  if ((uffd(parent) & UFFD_FORKS) == 0) return;
-  set_uffd(child, uffd(parent));
-  set_mask(child, REGISTERED, mask(parent, REGISTERED));
-  // Zero-page entries, markers and whole page tables of memory never written need not be copied: faults rebuild
-  // them, unprotected. So the child is sure of protected data only.
-  const wp = mask(parent, WP_YES) | mask(parent, WP_MAYBE);
-  const sure = mask(parent, WP_YES) & filled(parent);
-  set_mask(child, WP_YES, sure);
-  set_mask(child, WP_MAYBE, wp & ~sure);
-}
-
-/** A fork that ran out of memory midway: no child, but it had begun to share the parent's pages. */
-export function fork_failed(parent: u32): void {
-  if (held() != 0) owner_forks(parent);
 }

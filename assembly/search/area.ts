@@ -38,7 +38,7 @@ export const BROKEN_COUNTS: usize = SAVED_LENGTH + 0x100;
 
 /** Knob vectors: of the kernel searched, and of the one that it is held against. */
 export const OWN_KNOBS: usize = SAVED_LENGTH + 0x120;
-export const OTHER_KNOBS: usize = SAVED_LENGTH + 0x138;
+export const OTHER_KNOBS: usize = SAVED_LENGTH + 0x140;
 
 /** Fingerprints given out lately, direct-mapped, u64. */
 export const RECENT: usize = FUZZ_AREA + 0x30000;

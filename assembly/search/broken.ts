@@ -1,6 +1,6 @@
 // Paths that break a promise, kept until they are asked for; on request only those that another kernel does not break.
 import { configure } from '../kernel/knobs';
-import { KVEC, PROGRAM, VIOLATION } from '../mm/layout';
+import { KVEC, KVEC_SIZE, PROGRAM, VIOLATION } from '../mm/layout';
 import { exec_step, world_reset } from '../ops/exec';
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { clearViolations, violated } from '../oracle/report';
@@ -12,7 +12,7 @@ let against: bool = false;
 
 /** Nothing is broken yet; the vector in use is that at KVEC. */
 export function broken_begin(): void {
-  memory.copy(OWN_KNOBS, KVEC, 24);
+  memory.copy(OWN_KNOBS, KVEC, KVEC_SIZE);
   memory.fill(BROKEN_COUNTS, 0, 32);
   against = false;
   broken = 0;
@@ -22,7 +22,7 @@ export function broken_begin(): void {
  * the kernel that is configured now. After search_begin.
  */
 export function search_against(): void {
-  memory.copy(OTHER_KNOBS, KVEC, 24);
+  memory.copy(OTHER_KNOBS, KVEC, KVEC_SIZE);
   against = true;
 }
 /** Records of broken promises since the last call, at search_broken_at(). */
@@ -48,7 +48,7 @@ function has_room(mask: u32): bool {
   return room;
 }
 function use_knobs(from: usize): void {
-  memory.copy(KVEC, from, 24);
+  memory.copy(KVEC, from, KVEC_SIZE);
   configure();
 }
 /** Promises that the path breaks on the other kernel. Leaves the world as it may be: the caller restores it. */

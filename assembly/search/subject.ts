@@ -4,7 +4,8 @@ import {
   FOLIO_MMS, MAX_OPS, NR_SLEEPERS, OP_RESULT, PROGRAM, REFERENCE, SLEEPER_SIZE, SLEEPERS, VIOLATION, VMF, WORLD,
 } from '../mm/layout';
 import { free_groups } from '../mm/page';
-import { exec_step, op_valid, world_reset } from '../ops/exec';
+import { exec_step, world_reset } from '../ops/exec';
+import { op_valid } from '../ops/valid';
 import { R } from '../ops/table';
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { clearViolations, violated } from '../oracle/report';

@@ -16,7 +16,7 @@ export interface KnobInfo {
 }
 
 /** Bit k % 64 of word k / 64 = knob k is on. */
-export type KnobVector = readonly [bigint, bigint, bigint];
+export type KnobVector = readonly [bigint, bigint, bigint, bigint];
 
 export interface KernelInfo {
   readonly id: number;
@@ -65,8 +65,8 @@ export function knobOn(vector: KnobVector, id: number): boolean {
 
 export function withKnob(vector: KnobVector, id: number, on: boolean): KnobVector {
   const bit = 1n << BigInt(id & 63);
-  const [a, b, c] = vector.map((word, i) => (i !== id >> 6 ? word : on ? word | bit : word & ~bit));
-  return [a!, b!, c!];
+  const [a, b, c, d] = vector.map((word, i) => (i !== id >> 6 ? word : on ? word | bit : word & ~bit));
+  return [a!, b!, c!, d!];
 }
 
 export class Catalogue {

@@ -41,8 +41,8 @@ export class Engine {
       row: (section, index) => module.__getString(module.describe(section, index)),
       vector: (kernel, kvec) => {
         module.kernel_vector(kernel);
-        const words = new BigUint64Array(module.memory.buffer, kvec, 3);
-        return [words[0]!, words[1]!, words[2]!];
+        const words = new BigUint64Array(module.memory.buffer, kvec, 4);
+        return [words[0]!, words[1]!, words[2]!, words[3]!];
       },
     };
     this.catalogue = trapped(() => new Catalogue(describer));
@@ -54,7 +54,7 @@ export class Engine {
   }
 
   configureVector(vector: KnobVector): void {
-    new BigUint64Array(this.module.memory.buffer, this.catalogue.at('KVEC'), 3).set(vector);
+    new BigUint64Array(this.module.memory.buffer, this.catalogue.at('KVEC'), vector.length).set(vector);
     trapped(() => this.module.configure());
   }
 

@@ -60,7 +60,7 @@ export function choiceOf(group: FlagGroup, flags: number): string | undefined {
   return group.choices.find(({ value }) => value === (flags & group.mask))?.text;
 }
 
-/** Why `word` is no operation, or undefined if it is one. Says the same as op_valid of assembly/ops/exec.ts. */
+/** Why `word` is no operation, or undefined if it is one. Says the same as op_valid of assembly/ops/valid.ts. */
 export function wordError(ops: readonly OpInfo[], word: number): string | undefined {
   const fields = decodeOp(word);
   const op = ops[fields.code];

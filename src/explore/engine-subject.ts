@@ -106,7 +106,7 @@ export class EngineSubject implements Subject {
     if (spec.asleep !== undefined) this.#module.search_most_asleep(spec.asleep);
     if (spec.against === undefined) return;
     // The module goes on with the knobs that are in use, whatever stands in KVEC.
-    new BigUint64Array(memory.buffer, engine.catalogue.at('KVEC'), 3).set(spec.against);
+    new BigUint64Array(memory.buffer, engine.catalogue.at('KVEC'), spec.against.length).set(spec.against);
     this.#module.search_against();
   }
 

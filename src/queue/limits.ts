@@ -26,7 +26,7 @@ export class Limits {
   constructor() {
     const fuzzer = new Fuzzer(loadEngine());
     const { catalogue } = fuzzer.engine;
-    const known = [0n, 0n, 0n];
+    const known = [0n, 0n, 0n, 0n];
     for (const { id } of catalogue.knobs) known[id >> 6]! |= 1n << BigInt(id & 63);
     this.#known = known;
     this.#ops = catalogue.ops;
@@ -43,11 +43,11 @@ export class Limits {
   }
 
   vector(value: unknown): KnobVector {
-    const [a, b, c] = list('vector', value, 3, 3).map((word, i) => {
+    const [a, b, c, d] = list('vector', value, 4, 4).map((word, i) => {
       const bits = hex64('vector', word);
       return (bits & ~this.#known[i]!) === 0n ? bits : wrong('vector has knobs that do not exist', word);
     });
-    return [a!, b!, c!];
+    return [a!, b!, c!, d!];
   }
 
   /** Is it a program that the engine takes? */

@@ -1,0 +1,47 @@
+// The operations beyond the core come in families. Half of the mixes know none, so that what the core does together is tried
+// as often as ever; the others know one, sometimes two.
+import { Op } from '../ops/table';
+import { Focus, focused } from './focus';
+import { draw } from './rng';
+
+/** Op codes below this one are the core: what the mail's path needs. */
+export const CORE_OPS: u32 = 23;
+
+export namespace Family {
+  export const CORE: u32 = 0;
+  /** mremap, UFFDIO_MOVE. */
+  export const MOVES: u32 = 1;
+  /** madvise beyond DONTNEED and PAGEOUT, guard regions, collapse. */
+  export const ADVICE: u32 = 2;
+  /** userfaultfd beyond write-protection, PAGEMAP_SCAN. */
+  export const FILLING: u32 = 3;
+  /** Migration, KSM. */
+  export const RMAP: u32 = 4;
+}
+
+export function family(op: u32): u32 {
+  if (op < CORE_OPS) return Family.CORE;
+  return Family.MOVES;
+}
+/** In how many of 16 mixes that know its family an op is enabled, and its usual weight there. */
+export function family_presence(op: u32): u32 {
+  return 12;
+}
+export function family_weight(op: u32): u32 {
+  return 2;
+}
+
+/** Draws the weights of the ops beyond the core for one mix. */
+export function draw_families(weights: usize): void {
+  const r = draw();
+  let known: u32 = 0;
+  if (r & 1 && !focused(Focus.CORE)) {
+    known |= 1 << (1 + (((r >> 1) & 3) as u32));
+    if (((r >> 3) & 3) == 0) known |= 1 << (1 + (((r >> 5) & 3) as u32));
+  }
+  for (let op: u32 = CORE_OPS; op < Op.COUNT; op++) {
+    const s = draw();
+    const enabled = ((known >> family(op)) & 1) != 0 && (s & 15) < (family_presence(op) as u64);
+    store<u8>(weights + (op as usize), enabled ? family_weight(op) * (1 + (((s >> 4) & 3) as u32)) : 0);
+  }
+}
