@@ -14,6 +14,8 @@ export interface EngineOptions {
   samples?: number;
   /** Threads of the last row, default all cores but at most 2. */
   threads?: number;
+  /** Another build of the engine, measured beside this one on the mixes that both have. */
+  against?: URL;
   onSample?: (sample: RoundReport) => void;
 }
 
@@ -53,7 +55,7 @@ export interface Measured extends Contender {
  * positive whole numbers.
  */
 export async function runEngine(options: EngineOptions = {}): Promise<EngineTable> {
-  const { programs = 20_000, samples = 7, threads = Math.min(2, availableParallelism()), onSample } = options;
+  const { programs = 20_000, samples = 7, threads = Math.min(2, availableParallelism()), against, onSample } = options;
   for (const [name, value] of Object.entries({ programs, samples, threads })) {
     if (!Number.isSafeInteger(value) || value < 1)
       throw new RangeError(`${name}: ${value} is not a positive whole number`);
@@ -68,6 +70,7 @@ export async function runEngine(options: EngineOptions = {}): Promise<EngineTabl
       inThisThread('world', 'world judged after each op', { strategy: 'guided', judges: 'world', knowledge }, programs),
       inThisThread('random', 'uniform random, judged', { strategy: 'random', judges: 'touched' }, programs),
       ...pools.map(({ workers, pool }) => inThreads(workers, pool, programs, knowledge)),
+      ...(against ? coreMixes(against, programs) : []),
     ];
     const results = await measureRounds(contenders, samples, onSample);
     const reference = results[0]!.mops;
@@ -110,15 +113,32 @@ export function judgedContender(programs: number, knowledge: Knowledge = learn()
   return inThisThread('judged', 'guided, judged', { strategy: 'guided', judges: 'touched', knowledge }, programs);
 }
 
-function repairedFuzzer(): Fuzzer {
-  const engine = loadEngine();
+/** This build and another one on the core's operations alone, each with a corpus of its own. */
+function coreMixes(other: URL, programs: number): Measured[] {
+  const way = (build: Build): Way => ({
+    strategy: 'guided',
+    judges: 'touched',
+    knowledge: learn(build),
+    build,
+  });
+  return [
+    inThisThread('core', 'guided, judged, core mixes', way({ focus: 'core' }), programs),
+    inThisThread('other', 'the same, the other build', way({ module: other, focus: 'core' }), programs),
+  ];
+}
+
+/** A build older than the focus on the core has no other mixes. */
+function repairedFuzzer({ module, focus }: Build = {}): Fuzzer {
+  const engine = loadEngine(module);
   engine.configure(KERNEL);
-  return new Fuzzer(engine);
+  const fuzzer = new Fuzzer(engine);
+  if (focus !== undefined && fuzzer.focuses.some(({ name }) => name === focus)) fuzzer.setFocus(focus);
+  return fuzzer;
 }
 
 /** A corpus, as an epoch has it after the first one. */
-function learn(): Knowledge {
-  const fuzzer = repairedFuzzer();
+function learn(build?: Build): Knowledge {
+  const fuzzer = repairedFuzzer(build);
   const { catalogue } = fuzzer.engine;
   fuzzer.begin(SEED, 0, 'guided', true);
   for (let first = 0; first < 8000; first += WARM_PROGRAMS) fuzzer.run(first, WARM_PROGRAMS);
@@ -127,15 +147,22 @@ function learn(): Knowledge {
   return learned.snapshot();
 }
 
+interface Build {
+  readonly module?: URL;
+  readonly focus?: string;
+}
+
 interface Way {
   strategy: FuzzStrategy;
   judges: JudgeMode;
   knowledge?: Knowledge;
+  build?: Build;
 }
 
 /** An engine of its own each, so that V8 compiles every way by itself. */
-function inThisThread(id: string, label: string, { strategy, judges, knowledge }: Way, programs: number): Measured {
-  const fuzzer = repairedFuzzer();
+function inThisThread(id: string, label: string, way: Way, programs: number): Measured {
+  const { strategy, judges, knowledge } = way;
+  const fuzzer = repairedFuzzer(way.build);
   let next = 0;
   const run = (count: number, batch: number) => {
     for (let left = count; left > 0; left -= batch) {

@@ -110,6 +110,21 @@ describe('score', () => {
     assert.deepEqual(one.rows, two.rows);
   });
 
+  it('holds one strategy against another on the same seeds', async () => {
+    const options = { seeds: 2, budget: 20_000, entries: ['T1-02', 'T1-16'], workers: 2 };
+    const { rows, factor } = await runScore({ ...options, against: 'random' });
+    const random = await runScore({ ...options, strategy: 'random' });
+    const own = await runScore(options);
+    for (const [i, { against, ...row }] of rows.entries()) {
+      assert.deepEqual(row, own.rows[i]);
+      assert.equal(against?.found, random.rows[i]!.found);
+      assert.ok(against && against.faults > against.own, 'uniform draws are no slower');
+    }
+    const ratios = rows.map(({ against }) => against!.faults / against!.own);
+    assert.ok(Math.abs(factor! - Math.sqrt(ratios[0]! * ratios[1]!)) < 1e-6);
+    assert.match(formatHeader('random'), / random$/);
+  });
+
   it('does not find what is not there', () => {
     const cured = { ...entry('T1-01'), spec: TWIN };
     const { found, twin } = huntEntry(engine, { ...hunt, entry: cured });

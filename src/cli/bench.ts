@@ -1,10 +1,13 @@
 // breakcow bench: the engine, the small handler in every language, the running kernel, exhaustive search, the queue.
+import { existsSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
 import { formatEngine, runEngine } from '../../bench/engine.js';
 import { formatSearches, runSearches } from '../../bench/explore.js';
 import { formatKernel, runKernel } from '../../bench/kernel.js';
 import { formatPeers, runPeers } from '../../bench/peers.js';
 import type { RoundReport } from '../../bench/rounds.js';
+import { UsageError } from '../errors.js';
 import { parseCount, withJson } from './options.js';
 import { print, printJson } from './output.js';
 import { statusLine } from './progress.js';
@@ -17,6 +20,7 @@ interface Options {
   readonly ops?: number;
   readonly samples?: number;
   readonly only?: Section;
+  readonly against?: string;
 }
 
 function onSample({ id, round, rounds, mops }: RoundReport): void {
@@ -47,15 +51,20 @@ export function benchCommand(): Command {
     .addOption(new Option('--ops <n>', 'operations per sample of a peer').argParser(parseCount('ops')))
     .addOption(new Option('--samples <n>', 'rounds').argParser(parseCount('samples')))
     .addOption(new Option('--only <section>', 'one of the tables').choices(SECTIONS))
+    .addOption(
+      new Option('--against <module>', 'another build/breakcow.wasm, measured beside this one in the engine table'),
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  breakcow bench\n  breakcow bench --ops 1M --samples 3 --json\n  breakcow bench --only search --samples 1',
+      '\nExamples:\n  breakcow bench\n  breakcow bench --ops 1M --samples 3 --json\n  breakcow bench --only search --samples 1\n  breakcow bench --only engine --against ../older/build/breakcow.wasm',
     );
-  return withJson(command).action(async ({ json = false, ops, samples, only }: Options) => {
+  return withJson(command).action(async ({ json = false, ops, samples, only, against }: Options) => {
+    if (against !== undefined && !existsSync(against)) throw new UsageError(`against: no file ${against}`);
+    const other = against === undefined ? {} : { against: pathToFileURL(against) };
     const rounds = { ...(samples !== undefined && { samples }), onSample };
     const sections = {
       peers: () => measure(() => runPeers({ ...rounds, ...(ops !== undefined && { ops }) }), formatPeers, json),
-      engine: () => measure(() => runEngine(rounds), formatEngine, json),
+      engine: () => measure(() => runEngine({ ...rounds, ...other }), formatEngine, json),
       kernel: () => measure(() => runKernel(rounds), formatKernel, json),
       search: () => measure(() => runSearches(rounds), formatSearches, json),
       queue: () => measureQueue(rounds, json),

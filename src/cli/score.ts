@@ -1,5 +1,6 @@
 // breakcow score: the bug corpus as a benchmark of the fuzzer.
 import { Command, Option } from 'commander';
+import { type FuzzStrategy, STRATEGIES } from '../engine/fuzzer.js';
 import { chooseEntries, formatHeader, formatRow, formatTail, runScore } from '../score/index.js';
 import { parseCount, parseWorkers, withJson } from './options.js';
 import { EXIT, print, printJson } from './output.js';
@@ -10,6 +11,8 @@ interface Options {
   readonly seeds?: number;
   readonly budget?: number;
   readonly workers: number;
+  readonly strategy: FuzzStrategy;
+  readonly against?: FuzzStrategy;
   readonly entry?: readonly string[];
 }
 
@@ -17,7 +20,7 @@ interface Options {
 async function score({ json, entry, ...rest }: Options): Promise<void> {
   // A wrong entry is told before the table begins.
   chooseEntries(entry);
-  if (!json) print(formatHeader());
+  if (!json) print(formatHeader(rest.against));
   const result = await runScore({
     ...rest,
     ...(entry && { entries: entry }),
@@ -43,11 +46,16 @@ export function scoreCommand(): Command {
     .addOption(
       new Option('--budget <faults>', 'calls of handle_mm_fault per entry and seed').argParser(parseCount('budget')),
     )
+    .addOption(new Option('--strategy <how>', 'how programs are made').choices(STRATEGIES).default('guided'))
+    .addOption(new Option('--against <how>', 'a second strategy on the same seeds, to be compared').choices(STRATEGIES))
     .addOption(new Option('--workers <n>', 'threads').argParser(parseWorkers).default(parseWorkers('auto'), 'auto'))
     .option('--entry <id>', 'only this entry; may be repeated', (id: string, before: readonly string[] = []) => [
       ...before,
       id,
     ])
-    .addHelpText('after', '\nExamples:\n  breakcow score\n  breakcow score --entry T1-01 --seeds 5 --json');
+    .addHelpText(
+      'after',
+      '\nExamples:\n  breakcow score\n  breakcow score --entry T1-01 --seeds 5 --json\n  breakcow score --seeds 10 --against random',
+    );
   return withJson(command).action(score);
 }

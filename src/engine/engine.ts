@@ -186,6 +186,6 @@ export class Engine {
 }
 
 /** A new engine; workers call it once each. */
-export function loadEngine(): Engine {
-  return new Engine(loadModule());
+export function loadEngine(url?: URL): Engine {
+  return new Engine(loadModule(url));
 }

@@ -1,6 +1,8 @@
 // One entry, one seed: the fuzzer on the kernel that has the flaw, and the same random streams on its repaired twin.
+
+import { Learned } from '../campaign/knowledge.js';
 import type { Engine } from '../engine/engine.js';
-import { Fuzzer } from '../engine/fuzzer.js';
+import { Fuzzer, type FuzzStrategy } from '../engine/fuzzer.js';
 import type { KernelSpec } from '../engine/types.js';
 import { minimizeBreaking } from '../findings/minimize.js';
 import { Trial } from '../findings/trial.js';
@@ -14,6 +16,8 @@ export interface HuntOptions {
   readonly firstShard: number;
   /** Calls of handle_mm_fault on each of the two kernels. */
   readonly budgetFaults: number;
+  /** How programs are made; guided if absent. */
+  readonly strategy?: FuzzStrategy;
 }
 
 /** Work until a program failed, other findings on that kernel included. */
@@ -51,8 +55,12 @@ export interface HuntResult {
 
 export const TWIN: KernelSpec = { kernel: 'repaired', with: [], without: [] };
 
-/** Programs of one shard: its mixes are drawn once, so many short shards try more of them. */
+/**
+ * Programs of one shard: its mixes are drawn once, so many short shards try more of them. A guided shard knows what those
+ * before it have learned, so that the first ones are shorter still.
+ */
 const SHARD_PROGRAMS = 4096;
+const GUIDED_PROGRAMS = [512, 512, 1024, 2048];
 /** Programs run at a time: the grain of the budget. */
 const CHUNK = 512;
 /** Shards that one hunt may use. */
@@ -97,21 +105,28 @@ interface Failing extends Work {
 function* failing(engine: Engine, spec: KernelSpec, options: HuntOptions): Generator<Failing, Work> {
   const vector = engine.catalogue.vector(spec);
   const fuzzer = new Fuzzer(engine);
+  const { catalogue } = engine;
+  const { strategy = 'guided' } = options;
+  const guided = strategy === 'guided';
+  const learned = new Learned(catalogue.at('COVERAGE_SIZE'), catalogue.at('STATES_SIZE'));
   const work = { programs: 0, faults: 0 };
   for (let shard = 0; shard < SHARDS_PER_HUNT; shard++) {
+    const programs = (guided ? GUIDED_PROGRAMS[shard] : undefined) ?? SHARD_PROGRAMS;
     engine.configureVector(vector);
-    fuzzer.begin(BigInt(options.seed), options.firstShard + shard, 'fresh', false);
-    for (let index = 0; index < SHARD_PROGRAMS; ) {
+    const knowledge = guided ? learned.snapshot() : undefined;
+    fuzzer.begin(BigInt(options.seed), options.firstShard + shard, strategy, false, knowledge);
+    for (let index = 0; index < programs; ) {
       if (work.faults >= options.budgetFaults) return work;
       engine.configureVector(vector);
       const before = fuzzer.work().faults;
-      const ran = fuzzer.run(index, Math.min(CHUNK, SHARD_PROGRAMS - index));
+      const ran = fuzzer.run(index, Math.min(CHUNK, programs - index));
       index += ran;
       work.programs += ran;
       work.faults += fuzzer.work().faults - before;
       const stopped = fuzzer.stopped();
       if (stopped) yield { ...work, words: stopped.words, mask: stopped.mask };
     }
+    if (guided) learned.merge({ ...fuzzer.coverage(), novel: fuzzer.novel(), keys: fuzzer.keys() });
   }
   return work;
 }
@@ -154,6 +169,13 @@ export function runTwin(engine: Engine, options: HuntOptions, kernel: KernelSpec
     faults,
     alarm: { slugs: slugsOf(engine, mask), program: printProgram(words, engine.catalogue.ops) },
   };
+}
+
+/** Fuzzes the entry's kernel alone. */
+export function huntAlone(engine: Engine, options: HuntOptions): HuntResult {
+  judgeFor(engine, options.entry);
+  const found = hunt(engine, options);
+  return { ...(found && { found }), twin: { programs: 0, faults: 0 } };
 }
 
 /** Fuzzes the entry's kernel, then the repaired one with the same budget and the same random streams. */

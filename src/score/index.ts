@@ -1,5 +1,6 @@
 // `breakcow score`: is every flaw of the corpus found, how soon, how short, and is the repaired twin left in peace?
 import { availableParallelism } from 'node:os';
+import type { FuzzStrategy } from '../engine/fuzzer.js';
 import { UsageError, unknownName } from '../errors.js';
 import { printSpec } from '../text/id.js';
 import { startThreads } from '../threads.js';
@@ -16,6 +17,10 @@ export interface ScoreOptions {
   readonly budget?: number;
   /** Ids of entries, `T1-05` standing for T1-05a and T1-05b; all if absent. */
   readonly entries?: readonly string[];
+  /** How programs are made; guided if absent. */
+  readonly strategy?: FuzzStrategy;
+  /** A second strategy, with the same seeds and budget, to hold the first one against. */
+  readonly against?: FuzzStrategy;
   /** Threads; as many as the machine runs at once if absent. */
   readonly workers?: number;
   /** Called in the order of the corpus, as soon as an entry and those before it are done. */
@@ -37,6 +42,8 @@ export interface ScoreRow {
   readonly seeds: number;
   /** Seeds that found the flaw within the budget. */
   readonly found: number;
+  /** How soon the other strategy found it, if there is one. */
+  readonly against?: Against;
   /** Medians over the seeds of the work until it was found; null if half of them or more did not find it. */
   readonly faults: number | null;
   readonly programs: number | null;
@@ -54,10 +61,22 @@ export interface ScoreRow {
   readonly passed: boolean;
 }
 
+/** Another strategy on the same entry. */
+export interface Against {
+  readonly strategy: FuzzStrategy;
+  readonly found: number;
+  /** Geometric mean over the seeds of the faults until it was found, the budget standing for "not found". */
+  readonly faults: number;
+  /** The same mean of the row's own strategy. */
+  readonly own: number;
+}
+
 export interface ScoreResult {
   readonly rows: readonly ScoreRow[];
   /** Every row passed. */
   readonly complete: boolean;
+  /** Geometric mean over the entries of other strategy's faults / own faults. */
+  readonly factor?: number;
   readonly seconds: number;
 }
 
@@ -70,6 +89,10 @@ export function chooseEntries(ids: readonly string[] | undefined): readonly Corp
     if (!known.some((id) => matches(id, asked))) throw unknownName('entry', asked, known);
   }
   return CORPUS.filter(({ id }) => ids.some((asked) => matches(id, asked)));
+}
+
+function geometric(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(Math.max(value, 1)), 0) / values.length);
 }
 
 /** The middle one (of two the larger); missing values count as larger than any. */
@@ -115,6 +138,8 @@ export function rowOf(entry: CorpusEntry, hunts: readonly HuntResult[]): ScoreRo
 /** Fuzzes the entries and their twins. The rows depend on the options only, not on the threads. Throws UsageError. */
 export async function runScore(options: ScoreOptions = {}): Promise<ScoreResult> {
   const { seeds = DEFAULT_SEEDS, budget = DEFAULT_BUDGET, workers = availableParallelism() } = options;
+  const { strategy = 'guided', against } = options;
+  const inAll = against ? 2 : 1;
   for (const [name, value] of Object.entries({ seeds, budget, workers })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new UsageError(`${name}: expected a positive whole number`);
   }
@@ -124,20 +149,34 @@ export async function runScore(options: ScoreOptions = {}): Promise<ScoreResult>
   let done = 0;
   const hunt = async (task: HuntTask): Promise<HuntResult> => {
     const result = await pool.run(task);
-    options.onProgress?.(`${++done} of ${entries.length * seeds} hunts: ${task.id}`);
+    options.onProgress?.(`${++done} of ${entries.length * seeds * inAll} hunts: ${task.id}`);
     return result;
   };
   const rows: ScoreRow[] = [];
   try {
     const hunts = entries.map((entry) => {
-      const tasks = Array.from({ length: seeds }, (_, i) => hunt({ id: entry.id, seed: i + 1, budgetFaults: budget }));
-      const all = Promise.all(tasks);
+      const base = Array.from({ length: seeds }, (_, i) => ({ id: entry.id, seed: i + 1, budgetFaults: budget }));
+      const all = Promise.all(base.map((task) => hunt({ ...task, strategy })));
+      const others = against && Promise.all(base.map((task) => hunt({ ...task, strategy: against, alone: true })));
       // The first failure is thrown where it is waited for; those behind it need no second hearing.
       all.catch(() => undefined);
-      return { entry, all };
+      others?.catch(() => undefined);
+      return { entry, all, others };
     });
-    for (const { entry, all } of hunts) {
-      const row = rowOf(entry, await all);
+    for (const { entry, all, others } of hunts) {
+      const own = await all;
+      const mean = (hunts: readonly HuntResult[]) => geometric(hunts.map(({ found }) => found?.faults ?? budget));
+      const row: ScoreRow = {
+        ...rowOf(entry, own),
+        ...(against && {
+          against: {
+            strategy: against,
+            found: (await others!).filter(({ found }) => found).length,
+            faults: mean(await others!),
+            own: mean(own),
+          },
+        }),
+      };
       rows.push(row);
       options.onEntry?.(row);
     }
@@ -145,5 +184,11 @@ export async function runScore(options: ScoreOptions = {}): Promise<ScoreResult>
     await pool.destroy();
   }
   const seconds = (performance.now() - start) / 1000;
-  return { rows, complete: rows.every((row) => row.passed), seconds };
+  const factors = rows.flatMap((row) => (row.against ? [row.against.faults / row.against.own] : []));
+  return {
+    rows,
+    complete: rows.every((row) => row.passed),
+    ...(factors.length > 0 && { factor: geometric(factors.map((factor) => factor * 1e6)) / 1e6 }),
+    seconds,
+  };
 }
