@@ -10,6 +10,7 @@ import type { RawCell, Run } from '../src/conform/observed.js';
 import { parseSites } from '../src/conform/qemu/apt.js';
 import { writeCpio } from '../src/conform/qemu/cpio.js';
 import { type Guest, lastWords, openGuest, prepareGuest } from '../src/conform/qemu/guest.js';
+import { newestImage } from '../src/conform/qemu/kernel.js';
 import { collectModules, moduleDepends } from '../src/conform/qemu/modules.js';
 import { missing } from '../src/conform/qemu/tools.js';
 import { GUEST_VERSIONS, guestVersion } from '../src/conform/qemu/versions.js';
@@ -74,6 +75,14 @@ describe('guest versions', () => {
       assert.ok(suites.length > 0, version);
       for (const { archive, suite } of suites) assert.equal(archive === 'security', suite.endsWith('-security'));
     }
+  });
+
+  it('of several images of one version the newest is taken', () => {
+    const names = ['6.18.9+deb13', '6.18.15+deb13', '6.18.5+deb13'].map(
+      (release) => `linux-image-${release}-cloud-amd64`,
+    );
+    assert.equal(newestImage([...names, `${names[1]}-dbg`, 'linux-image-6.18.20+deb13-amd64']), names[1]);
+    assert.equal(newestImage([]), undefined);
   });
 
   it('an unknown one is refused with those that there are', () => {

@@ -2,6 +2,7 @@
 
 import { Command, Option } from 'commander';
 import { OBSERVE_LEVELS } from '../conform/protocol.js';
+import { GUEST_VERSIONS } from '../conform/qemu/versions.js';
 import { checkTarget } from '../conform/target.js';
 import { loadEngine } from '../engine/engine.js';
 import { MAX_OPS } from '../engine/opword.js';
@@ -18,7 +19,7 @@ export function conformCommand(): Command {
   const command = new Command('conform')
     .summary('compare the model with a real kernel, op by op')
     .description(
-      'Run the same programs on the model and on a real kernel and compare after every op all that can be seen: results, values, faults taken, events, sleepers, page tables, which pages are one and the same. A difference is run again, made small and shown side by side. The live kernel needs root for most of it; guests (qemu:5.10, 6.1, 6.12, 7.2) need qemu-system-x86_64 and apt.',
+      `Run the same programs on the model and on a real kernel and compare after every op all that can be seen: results, values, faults taken, events, sleepers, page tables, which pages are one and the same. A difference is run again, made small and shown side by side. The live kernel needs root for most of it; guests (qemu:${GUEST_VERSIONS.map(({ version }) => version).join(', ')}) need qemu-system-x86_64 and apt.`,
     )
     .addOption(new Option('-k, --kernel <target>', 'live, qemu:VERSION, or model:NAME').default('live'))
     .addOption(new Option('-m, --model <name>', 'model to compare (default: the one that matches the release)'))

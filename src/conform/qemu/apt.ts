@@ -106,6 +106,11 @@ export class AptSuite {
     return { name, version, depends: depends.split(/[,|]/).map((one) => one.trim().replace(/[\s:(].*$/s, '')) };
   }
 
+  /** Names of packages that begin so. */
+  async names(prefix: string): Promise<string[]> {
+    return (await this.#run('apt-cache', ['pkgnames', prefix])).split('\n').filter((name) => name !== '');
+  }
+
   /** Downloads packages and unpacks them all into one folder. */
   async unpack(packages: readonly Package[], into: string): Promise<void> {
     await this.#run('apt-get', ['download', ...packages.map(({ name, version }) => `${name}=${version}`)]);

@@ -98,21 +98,29 @@ async function make(
   throw new GuestError(`no Linux ${version} for a guest: ${tried.join('; ')}`);
 }
 
+/** Of the images of one version, built for virtual machines, that with the highest number; backports keep them all. */
+export function newestImage(names: readonly string[]): string | undefined {
+  const patch = (name: string) => Number(/^linux-image-\d+\.\d+\.(\d+)\D/.exec(name)?.[1]);
+  return names.filter((name) => name.endsWith('-cloud-amd64')).toSorted((a, b) => patch(b) - patch(a))[0];
+}
+
 /** The kernel's packages; or, if the suite's kernel is of another version, what it has instead. */
 async function kernelPackages(apt: AptSuite, version: string): Promise<Package[] | string> {
   const meta = await apt.show(META_PACKAGE);
-  const name = meta?.depends.find((one) => one.startsWith('linux-image-'));
+  const newest = meta?.depends.find((one) => one.startsWith('linux-image-'));
+  if (!newest) return `no ${META_PACKAGE}`;
+  const ofVersion = `linux-image-${version}.`;
+  const name = newest.startsWith(ofVersion) ? newest : newestImage(await apt.names(ofVersion));
   const image = name && (await apt.show(name));
-  if (!image) return `no ${META_PACKAGE}`;
+  if (!image) return newest.replace('linux-image-', '');
   const release = image.name.replace('linux-image-', '');
-  if (!release.startsWith(`${version}.`)) return release;
   // Newer releases split the image into several packages.
   const parts = new Set(['base', 'binary', 'modules'].map((part) => `linux-${part}-${release}`));
   const found: Package[] = [image];
   for (const one of image.depends.filter((one) => parts.has(one))) {
+    // Of older releases an archive keeps the parts with files in them; what then is not there is missed below.
     const part = await apt.show(one);
-    if (!part) return `no ${one}`;
-    found.push(part);
+    if (part) found.push(part);
   }
   return found.map((one) => ({ name: one.name, version: one.version }));
 }

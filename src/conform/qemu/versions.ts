@@ -29,6 +29,9 @@ export const GUEST_VERSIONS: readonly GuestVersion[] = [
       { archive: 'main', suite: 'trixie' },
     ],
   },
+  // Backports keep what they once had. Of 6.17 there is no model: it is there for exported tests.
+  { version: '6.17', suites: [{ archive: 'main', suite: 'trixie-backports' }] },
+  { version: '6.18', suites: [{ archive: 'main', suite: 'trixie-backports' }] },
   {
     version: '7.2',
     suites: [
