@@ -16,6 +16,8 @@ import {
 } from './states.js';
 
 const UPGRADE = releases('v6.1');
+/** A huge page mapped by PTEs, all of it protected, of which only the first is dirty (where a wp'd PMD loses its D). */
+const UNEVENLY_DIRTY = 'mmap A thp; write A p0; uffd_reg A p0..p3; wp A p0..p3; write A p0; unwp A p0; wp A p0';
 
 rows('change_pte_range', [
   {
@@ -41,6 +43,28 @@ rows('change_pte_range', [
     given: WPED,
     when: 'unwp A p0',
     leaf: { A0: 'P W D A SD' },
+  },
+  {
+    row: 'v6.17+: of PTEs of a large folio that are changed together, what the CPU noted in one all get',
+    on: ['v6.18'],
+    given: UNEVENLY_DIRTY,
+    when: 'unwp A p0..p3',
+    leaf: { A0: 'P W D A SD', A1: 'P W D A SD', A3: 'P W D A SD' },
+  },
+  {
+    row: 'v6.17+: what the call does not name, another VMA and other bits end a batch',
+    on: ['v6.18'],
+    given: `${UNEVENLY_DIRTY}; unwp A p2; uffd_unreg A p3`,
+    when: 'wp A p0..p3',
+    leaf: { A0: 'P D A U SD', A1: 'P D A U SD', A2: 'P A U SD', A3: 'P W A SD' },
+    result: 'refused',
+  },
+  {
+    row: 'before, each keeps what it has',
+    on: ['v6.12'],
+    given: UNEVENLY_DIRTY,
+    when: 'unwp A p0..p3',
+    leaf: { A0: 'P W D A SD', A1: 'P W A SD', A3: 'P W A SD' },
   },
   {
     row: 'unwp of a shared page: no W',

@@ -57,7 +57,7 @@ export function knobRow(id: u32): string {
     case K.UPGRADE_NEEDS_DIRTY: return "upgrade.needs_dirty\tbehaviour\tv6.0, dropped by 7ea7e333842e (v6.2)\tOnly a dirty entry gets the write bit without a fault.";
     case K.UPGRADE_PMD: return "upgrade.pmd\tbehaviour\t6a56ccbcf6c6 (v6.2)\tA huge PMD, too, gets the write bit without a fault.";
     case K.PMD_MODIFY_DROPS_DIRTY: return "pmd_modify.drops_dirty\tbehaviour\tsince v6.6 (saved-dirty, x86), fixed by f7491d7c81db (2026; not in 6.12.95, in 7.2.12)\tChanging the protection of a writable huge PMD loses its dirty bit.";
-    case K.CHANGE_PTE_BATCHES: return "change_pte.batches\tbehaviour\tv6.17 (from memory; measured: 7.2)\tmprotect and uffd write-protect change the PTEs of a large folio in batches: a dirty one makes all soft-dirty.";
+    case K.CHANGE_PTE_BATCHES: return "change_pte.batches\tbehaviour\tv6.17 (from memory; measured: 6.18, 7.2)\tmprotect and uffd write-protect change the PTEs of a large folio in batches: what the CPU noted in one, all get, and a dirty one is soft-dirty.";
     case K.UNWP_UPGRADES_WRITE: return "unwp.upgrades_write\tbehaviour\tv6.3\tRemoving uffd-wp maps exclusive anonymous pages writable at once.";
     case K.FORK_COPIES_WP_VMA: return "fork.copies_wp_vma\tbehaviour\tc56d1b62cce8 (v5.19)\tfork copies the page tables of a child's VMA that is registered for write-protect even if it never had an anonymous page.";
     case K.VMA_MERGES_INTO_UNWRITTEN: return "vma.merges_into_unwritten\tbehaviour\t879bca0a2c4f (v6.16)\tA VMA with anonymous pages merges into a neighbour that never had any (before: only the other way round).";

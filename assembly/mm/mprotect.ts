@@ -2,19 +2,19 @@
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
-import { NR_PMDS } from './layout';
-import { is_special_pfn, page_count, page_mapcount, PageAnonExclusive, PageCompound } from './page';
+import { HPAGE_PMD_NR, NR_PMDS } from './layout';
+import { compound_head, is_special_pfn, page_count, page_mapcount, PageAnonExclusive, PageCompound } from './page';
 import {
-  is_pte_marker, make_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkwrite,
+  is_pte_marker, make_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkwrite,
   pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write, pte_wrprotect,
-  PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW, _PAGE_SWP_UFFD_WP,
-  _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
+  PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW,
+  _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
 import { __split_huge_pmd } from './huge_memory';
 import { vma_modify_protection } from './mmap';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import {
-  mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
+  mm_uffd, pages_with, UFFD_WP_UNPOPULATED, vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vma_starts,
 } from './vma';
 
 export const CP_MPROTECT: u32 = 0;
@@ -45,11 +45,40 @@ export function numa_restore(vma: u32, e: u64): u64 {
 @inline export function pmd_modified(e: u64): u64 {
   return knob(K.PMD_MODIFY_DROPS_DIRTY) && pte_write(e) ? e & ~_PAGE_DIRTY : e;
 }
-/** The entry as one of a batch of PTEs that map a large folio: what one of them has done, all have. */
+/** Do two neighbours of one large folio differ in nothing but what the CPU notes in them? */
 // @ts-ignore: decorator
-@inline function batched(e: u64): u64 {
-  const f = pte_pfn(e);
-  return knob(K.CHANGE_PTE_BATCHES) && !is_special_pfn(f) && PageCompound(f) && pte_dirty(e) ? pte_mkdirty(e) : e;
+@inline function batch_goes_on(e: u64, next: u64): bool {
+  return pte_present(next) && (((e + pfn_bits(1)) ^ next) & ~(_PAGE_ACCESSED | _PAGE_DIRTY)) == 0;
+}
+/**
+ * PTEs of a large folio are changed in batches, and what the CPU has noted in one of them all get: the bits for each of
+ * the four pages, one byte each.
+ */
+function batch_bits(mm: u32, pmd: u32, part: u32): u32 {
+  const starts = vma_starts(mm) >> (pmd << 2);
+  let all: u32 = 0;
+  for (let i: u32 = 0; i < HPAGE_PMD_NR; ) {
+    const first = i++;
+    let e = pte_at(mm, (pmd << 2) + first);
+    if (!((part >> first) & 1) || !pte_present(e) || is_special_pfn(pte_pfn(e)) || !PageCompound(pte_pfn(e))) continue;
+    const head = compound_head(pte_pfn(e));
+    let noted = e;
+    for (; i < HPAGE_PMD_NR && ((part & ~starts) >> i) & 1; i++) {
+      const next = pte_at(mm, (pmd << 2) + i);
+      if (!batch_goes_on(e, next) || compound_head(pte_pfn(next)) != head) break;
+      noted |= next;
+      e = next;
+    }
+    const bits = (noted as u32) & ((_PAGE_ACCESSED | _PAGE_DIRTY) as u32);
+    for (let k = first; k < i; k++) all |= bits << (k << 3);
+  }
+  return all;
+}
+/** The entry with the bits of its batch; a dirty one is soft-dirty too. */
+// @ts-ignore: decorator
+@inline function batched(e: u64, bits: u32): u64 {
+  const young = e | ((bits as u64) & _PAGE_ACCESSED);
+  return bits & (_PAGE_DIRTY as u32) ? pte_mkdirty(young) : young;
 }
 /** New value of a present leaf. */
 function change_present(mode: u32, vma: u32, e: u64, huge: bool): u64 {
@@ -88,7 +117,7 @@ function numa_skips_pte(e: u64): bool {
 @inline function pte_needs_flush(old: u64, entry: u64): bool {
   return ((old ^ entry) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_PROTNONE)) != 0;
 }
-function change_pte(mm: u32, page: u32, mode: u32): void {
+function change_pte(mm: u32, page: u32, mode: u32, bits: u32): void {
   const e = pte_at(mm, page);
   const vma = vm_flags(mm, page);
   if (e == 0) {
@@ -101,7 +130,7 @@ function change_pte(mm: u32, page: u32, mode: u32): void {
   if (pte_present(e)) {
     if (mode == CP_PROT_NUMA && numa_skips_pte(e)) return;
     at(P.CHANGE_PRESENT);
-    const entry = change_present(mode, vma, batched(e), false);
+    const entry = change_present(mode, vma, batched(e, bits), false);
     if (entry != e) {
       set_pte_at(mm, page, entry);
       if (pte_needs_flush(e, entry)) flush_tlb_page(mm, page);
@@ -145,7 +174,8 @@ export function change_protection(mm: u32, mask: u32, mode: u32): void {
       }
       __split_huge_pmd(mm, pmd);
     }
-    for (let rest = part; rest != 0; rest &= rest - 1) change_pte(mm, (pmd << 2) + ctz(rest), mode);
+    const bits = knob(K.CHANGE_PTE_BATCHES) ? batch_bits(mm, pmd, part) : 0;
+    for (let rest = part; rest != 0; rest &= rest - 1) change_pte(mm, (pmd << 2) + ctz(rest), mode, (bits >> (ctz(rest) << 3)) & 0xff);
   }
 }
 
