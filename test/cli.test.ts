@@ -47,6 +47,7 @@ describe('every command', () => {
       'ops',
       'invariants',
       'score',
+      'mutants',
       'conform',
       'export',
       'worker',

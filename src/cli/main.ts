@@ -12,6 +12,7 @@ import { compareCommand } from './compare.js';
 import { conformCommand } from './conform.js';
 import { exportCommand } from './export.js';
 import { fuzzCommand } from './fuzz.js';
+import { mutantsCommand } from './mutants.js';
 import { complain, EXIT } from './output.js';
 import { playgroundCommand } from './playground.js';
 import { minimizeCommand, replayCommand } from './replay.js';
@@ -54,6 +55,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     opsCommand(),
     invariantsCommand(),
     scoreCommand(),
+    mutantsCommand(),
     conformCommand(),
     exportCommand(),
     campaignCommand(),

@@ -38,6 +38,11 @@ export function buildHash(url: URL = WASM_URL): string {
   return createHash('sha256').update(moduleBytes(url)).digest('hex').slice(0, 16);
 }
 
+/** A module that is to be instantiated often, without a source map. */
+export function compiledModule(url: URL): WebAssembly.Module {
+  return new WebAssembly.Module(new Uint8Array(moduleBytes(url)));
+}
+
 /** A new instance with memory of its own. Throws Error if the module was not built. */
 export function loadModule(url: URL = WASM_URL): EngineModule {
   locateWith(lineOf);

@@ -19,9 +19,9 @@ export interface EngineExports extends Record<string, unknown> {
 
 export type EngineModule = EngineExports & Pick<ASUtil, '__getString'>;
 
-/** A new instance of the module in `bytes`. */
-export function engineModule(bytes: Uint8Array): EngineModule {
-  return instantiateSync<EngineExports>(bytes).exports;
+/** A new instance of the module, compiled or as its bytes. */
+export function engineModule(module: Uint8Array | WebAssembly.Module): EngineModule {
+  return instantiateSync<EngineExports>(module).exports;
 }
 
 /** As `engineModule`, for browsers, which refuse to compile much on the thread that draws. */

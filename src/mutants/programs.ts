@@ -1,0 +1,42 @@
+// What every mutant is tried with before anything is drawn at random: the corpus's programs, and those by which a short
+// campaign on the kernel as it is reached its states.
+
+import { shardResult } from '../campaign/batches.js';
+import { Learned, shareKnowledge } from '../campaign/knowledge.js';
+import type { KnobVector } from '../engine/catalogue.js';
+import type { Engine } from '../engine/engine.js';
+import { Fuzzer, type Knowledge } from '../engine/fuzzer.js';
+import { CORPUS } from '../score/corpus.js';
+import { parseProgram } from '../text/parse.js';
+
+const SEED = 1n;
+const SHARDS = 24;
+const SHARD_PROGRAMS = 2000;
+
+export interface Learnt {
+  readonly knowledge: Knowledge;
+  /** Op words. */
+  readonly programs: readonly Uint32Array[];
+}
+
+export function learn(engine: Engine, vector: KnobVector): Learnt {
+  const fuzzer = new Fuzzer(engine);
+  const { catalogue } = engine;
+  const learned = new Learned(catalogue.at('COVERAGE_SIZE'), catalogue.at('STATES_SIZE'));
+  engine.setJudges('touched');
+  for (let shard = 0; shard < SHARDS; shard++) {
+    engine.configureVector(vector);
+    fuzzer.begin(SEED, shard, 'guided', true, learned.snapshot());
+    fuzzer.run(0, SHARD_PROGRAMS);
+    learned.merge(shardResult(fuzzer));
+  }
+  const knowledge = shareKnowledge(learned.snapshot());
+  const kept: Uint32Array[] = [];
+  let from = 0;
+  for (const length of knowledge.lengths) {
+    kept.push(knowledge.words.slice(from, from + length));
+    from += length;
+  }
+  const written = [...new Set(CORPUS.map(({ trigger }) => trigger))].map((text) => parseProgram(text, catalogue.ops));
+  return { knowledge, programs: [...written, ...kept] };
+}

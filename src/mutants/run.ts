@@ -1,0 +1,110 @@
+// `breakcow mutants`: every mutant judged, on any number of threads, with the same result on each.
+
+import { withKnob } from '../engine/catalogue.js';
+import { loadEngine } from '../engine/engine.js';
+import { UsageError } from '../errors.js';
+import { startThreads } from '../threads.js';
+import { type Built, transformed } from '../transform/compile.js';
+import type { HandlerMutant } from '../transform/mutate.js';
+import { learn } from './programs.js';
+import { reasonFor } from './reasons.js';
+import { BASE, handlerMutants, vectorMutants } from './table.js';
+import { FAMILIES, type Family, type Judged, type Mutant, type Setup, type Task, type Verdict } from './types.js';
+
+/** Programs fuzzed per mutant at most. */
+export const DEFAULT_BUDGET = 40_000;
+/** Mutants that a thread takes at a time. */
+const TASK = 4;
+
+export interface MutantsOptions {
+  /** Families, or files such as `memory.ts`; all if absent. */
+  readonly only?: readonly string[];
+  readonly budget: number;
+  readonly workers: number;
+  readonly signal?: AbortSignal;
+  readonly onBuild?: () => void;
+  readonly onProgress?: (done: number, all: number, survivors: number) => void;
+}
+
+export interface MutantsResult {
+  readonly judged: readonly Judged[];
+  readonly interrupted: boolean;
+  readonly seconds: number;
+}
+
+/** The module of all mutants of the model, built if its sources have changed. Throws UsageError outside a checkout. */
+export function mutantModule(onBuild?: () => void): Promise<Built<readonly HandlerMutant[]>> {
+  const make = async () => {
+    const { MutantTransform } = await import('../transform/mutate.js');
+    const transform = new MutantTransform('assembly/mm/');
+    return { transform, table: () => transform.mutants };
+  };
+  return transformed({ name: 'mutants', make, onBuild });
+}
+
+/** The mutants asked for. Throws UsageError for a name that is no family and no file with mutants. */
+export function chosenMutants(places: readonly HandlerMutant[], only: readonly string[] = []): Mutant[] {
+  const { catalogue } = loadEngine();
+  const { vector } = catalogue.kernel(BASE);
+  const all = [...vectorMutants(catalogue, vector), ...handlerMutants(places, vector)];
+  if (only.length === 0) return all;
+  const files = [...new Set(places.map(({ file }) => file.replace(/^.*\//, '')))];
+  const unknown = only.find((name) => !FAMILIES.includes(name as Family) && !files.includes(name));
+  if (unknown !== undefined)
+    throw new UsageError(`no mutants of "${unknown}"; there are some of ${[...FAMILIES, ...files].join(', ')}`);
+  return all.filter(({ family, file }) => only.includes(family) || only.includes(file.replace(/^.*\//, '')));
+}
+
+/** What the threads are told. */
+export function setUp(wasm: URL, budget: number): Setup {
+  const engine = loadEngine();
+  const { kernels } = engine.catalogue;
+  const base = engine.catalogue.kernel(BASE).vector;
+  // What only another machine shows, and what only another release decides.
+  const machines = engine.catalogue.knobs
+    .filter(({ kind }) => kind === 'environment')
+    .map(({ id, name }) => ({ name: `${BASE} +${name}`, vector: withKnob(base, id, true) }));
+  const releases = kernels.filter(({ name }) => name !== BASE).reverse();
+  return {
+    wasm: wasm.href,
+    base,
+    others: [...machines, ...releases.map(({ name, vector }) => ({ name, vector }))],
+    ...learn(engine, base),
+    budget,
+  };
+}
+
+export async function runMutants(options: MutantsOptions): Promise<MutantsResult> {
+  const { budget, workers, signal, onBuild, onProgress } = options;
+  const start = performance.now();
+  const { wasm, table } = await mutantModule(onBuild);
+  const mutants = chosenMutants(table, options.only);
+  const setup = setUp(wasm, budget);
+  const pool = startThreads<Task, Verdict[]>(new URL('./worker.js', import.meta.url), workers, setup);
+  const judged: Judged[][] = [];
+  let [done, survivors, next] = [0, 0, 0];
+  const work = async () => {
+    while (next * TASK < mutants.length && !signal?.aborted) {
+      const turn = next++;
+      const task = mutants.slice(turn * TASK, (turn + 1) * TASK);
+      const verdicts = await pool.run({ mutants: task }, signal && { signal });
+      judged[turn] = verdicts.map((verdict, i): Judged => {
+        const mutant = task[i]!;
+        const reason = verdict.outcome === 'survives' ? reasonFor(mutant) : undefined;
+        return { mutant, ...verdict, ...(reason !== undefined && { reason }) };
+      });
+      done += task.length;
+      survivors += verdicts.filter(({ outcome }) => outcome === 'survives').length;
+      onProgress?.(done, mutants.length, survivors);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: workers }, work)).catch((error: unknown) => {
+      if (!signal?.aborted) throw error;
+    });
+  } finally {
+    await pool.destroy();
+  }
+  const seconds = (performance.now() - start) / 1000;
+  return { judged: judged.flat(), interrupted: done < mutants.length, seconds };
+}
