@@ -58,12 +58,15 @@ describe('the control group', () => {
 });
 
 describe('the newest releases', () => {
-  // The one flaw measured on 5.10, 6.1, 6.12, 6.18 and 7.2: unregistering a write-protect range wakes nobody.
+  // Measured: unregistering a write-protect range wakes nobody (5.10 to 7.2); MADV_FREE reaches who shares the page (6.18);
+  // a store to a huge page after MADV_FREE is lost if mprotect follows (until 7.2, f7491d7c81db).
+  const KNOWN = ['uffd.unregister_wakes_wp', 'madv_free.skips_shared'];
+  const UNDONE: Readonly<Record<string, readonly string[]>> = { 'v6.18': ['pmd_modify.drops_dirty'], 'v7.2': [] };
   for (const kernel of ['v6.18', 'v7.2']) {
-    it(`${kernel} breaks one promise only, cured by one knob`, async () => {
+    it(`${kernel} breaks the promises that are known, cured by a knob each`, async () => {
       const { raw } = await campaign(kernel, 'guided', 200_000);
       assert.ok(raw.length > 0);
-      engine.configureVector(engine.catalogue.vector({ kernel, with: ['uffd.unregister_wakes_wp'], without: [] }));
+      engine.configureVector(engine.catalogue.vector({ kernel, with: KNOWN, without: UNDONE[kernel]! }));
       for (const { words } of raw) assert.deepEqual(engine.run(words).violations, [], shown(words));
     });
   }

@@ -134,8 +134,8 @@ describe('score', () => {
   });
 
   it('takes for the flaw only what its own fix cures', () => {
-    // v5.7 leaks all the same, but never because reclaim took a pinned page.
-    const wrong = { ...entry('T1-01'), fix: { with: ['reclaim.skips_pinned'], without: [] } };
+    // v5.7 leaks all the same, but never because unregistering leaves uffd-wp behind.
+    const wrong = { ...entry('T1-01'), fix: { with: ['unregister.clears_present'], without: [] } };
     assert.equal(huntEntry(engine, { ...hunt, entry: wrong }).found, undefined);
   });
 

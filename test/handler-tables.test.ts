@@ -260,7 +260,7 @@ rows('uffd transitions x residency', TRANSITIONS.flatMap(flipped));
 
 describe('the tables', () => {
   it('have a row here for every cell', () => {
-    const cells = engine.catalogue.knobs.filter(({ id }) => id >= 128).map(({ name }) => name);
+    const cells = engine.catalogue.knobs.filter(({ id }) => id >= 128 && id < 192).map(({ name }) => name);
     const tested = new Set([...CONSTRUCTORS, ...TRANSITIONS].map(({ cell }) => cell));
     assert.ok(cells.length > 15);
     assert.deepEqual(

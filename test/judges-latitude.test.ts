@@ -131,6 +131,26 @@ const CASES: readonly Case[] = [
     program: 'mmap A p0; clear_refs A; write A p0; dontneed A p0; read A p0',
     kernels: since('v5.12'),
   },
+  {
+    why: 'what MADV_FREE gave up is there or zeroes, and protected or not, as is its copy in a child',
+    program:
+      'mmap A p0; write A p0; uffd_reg A p0 WP EVENT_FORK; wp A p0; madv_free A p0; fork A->B; pageout A p0; write A p0; write B p0',
+  },
+  {
+    why: 'once it reads as zeroes it may be protected anew, and go all the same where it is kept in a page',
+    program:
+      'mmap A thp; write A p1; madv_free A p0..p3; read A p0; uffd_reg A p0..p3 WP; wp A p0..p3; pageout A p0..p3; write A p0',
+    kernels: ['v5.7', 'v6.1', 'v6.18', 'repaired'],
+  },
+  {
+    why: 'what was in swap goes with MADV_FREE, and who holds the page by GET holds another one then',
+    program: 'mmap A p0; h=gup A p0 W GET; hwrite h; pageout A p0; madv_free A p0; hwrite h; read A p0; hread h',
+  },
+  {
+    why: 'dirtiness goes with what was given up, too',
+    program: 'mmap A p0; clear_refs A; write A p0; madv_free A p0; pageout A p0; read A p0',
+    kernels: since('v5.12'),
+  },
 ];
 
 describe('the latitude of a kernel', () => {

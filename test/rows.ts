@@ -36,7 +36,7 @@ export interface Row {
   readonly leaf?: Readonly<Record<string, string>>;
   /**
    * Pages afterwards, words: `same`, `copied` (against the page before), `zero`, `hugezero`, `dax`, `is:B0`, `not:B0`, `refs:2`,
-   * `map:1`, `pins:1`, `excl`, `shared`, `cached`, `uncached`, `v:3` (content).
+   * `map:1`, `pins:1`, `excl`, `shared`, `lazyfree`, `swapbacked`, `cached`, `uncached`, `v:3` (content).
    */
   readonly page?: Readonly<Record<string, string>>;
   /** What handle h0 holds, same words: `is:A0`, `zero`, `none` (no handle). */
@@ -130,6 +130,10 @@ function pageFailures(words: string, frame: number | undefined, before: number |
         return head?.pins === Number(value);
       case 'excl':
         return page?.exclusive === true;
+      case 'lazyfree':
+        return page?.lazyfree === true;
+      case 'swapbacked':
+        return page?.lazyfree === false;
       case 'shared':
         return page?.exclusive === false;
       case 'cached':

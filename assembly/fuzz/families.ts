@@ -21,6 +21,7 @@ export namespace Family {
 
 export function family(op: u32): u32 {
   if (op < CORE_OPS) return Family.CORE;
+  if (op == Op.MADV_FREE) return Family.ADVICE;
   return Family.MOVES;
 }
 /** In how many of 16 mixes that know its family an op is enabled, and its usual weight there. */

@@ -18,7 +18,7 @@ const ONE: u64 = 1;
 export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.GUP);
 export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
-  (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE);
+  (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE);
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
   (ONE << Op.WAKE);
 const NEEDS_HANDLE: u64 = (ONE << Op.HREAD) | (ONE << Op.HWRITE) | (ONE << Op.PUT);

@@ -40,7 +40,7 @@ export function describe(section: u32, index: u32): string {
   return "";
 }
 
-const LAYOUT_COUNT: u32 = 92;
+const LAYOUT_COUNT: u32 = 93;
 function row(name: string, value: u64): string {
   return name + "\t" + value.toString();
 }
@@ -138,6 +138,7 @@ function layoutRow(index: u32): string {
     case 89: return row("TLB_FRAME", T.TLB_FRAME);
     case 90: return row("FAULTS_TAKEN", L.FAULTS_TAKEN);
     case 91: return row("KVEC_SIZE", L.KVEC_SIZE);
+    case 92: return row("PG_LAZYFREE", PG.PG_LAZYFREE);
   }
   return "";
 }

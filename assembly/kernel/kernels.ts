@@ -141,6 +141,7 @@ export function kernelVector(id: u32): bool {
       on(K.FORK_WP_BY_CHILD);
       on(cell(C.EARLY_COPY, Column.UFFD_WP));
       on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
+      on(K.LAZYFREE_CHECK_REFS);
       return true;
     case Kernel.V5_12:
       kernelVector(Kernel.V5_9);
@@ -159,6 +160,7 @@ export function kernelVector(id: u32): bool {
       on(K.REUSE_PMD_PAGE_COUNT);
       on(K.REUSE_SWAPIN_PAGE_COUNT);
       on(K.NUMA_SKIPS_BY_COUNT);
+      on(K.LAZYFREE_CHECK_REFS);
       return true;
     case Kernel.V5_19:
       kernelVector(Kernel.V5_18);
@@ -208,6 +210,8 @@ export function kernelVector(id: u32): bool {
       clearsWp(T.CLOSE);
       on(K.SWAPIN_READ_MAPS_WRITABLE);
       on(K.PAGEOUT_FOLIO_BATCH);
+      on(K.MADV_FREE_FOLIO_BATCH);
+      on(K.LAZYFREE_DISCARDS_PMD);
       on(K.UFFD_MERGE_LEAVES_FLAGS);
       on(K.REUSE_NEVER_LARGE);
       on(K.MIGRATION_KEEPS_CLEAN);
@@ -218,6 +222,7 @@ export function kernelVector(id: u32): bool {
       kernelVector(Kernel.V6_12);
       on(K.REUSE_LARGE_FOLIO);
       on(K.FOLIO_MM_IDS);
+      on(K.LAZYFREE_HELD_STAYS);
       on(K.CHANGE_PTE_BATCHES);
       on(K.VMA_MERGES_INTO_UNWRITTEN);
       on(K.HUGE_ZERO_WRITE_ALLOCATES);
@@ -233,6 +238,7 @@ export function kernelVector(id: u32): bool {
       kernelVector(Kernel.V7_2);
       on(K.UFFD_UNREGISTER_WAKES_WP);
       on(K.SPLIT_DIRTY_ONLY);
+      on(K.MADV_FREE_SKIPS_SHARED);
       return true;
   }
   return false;

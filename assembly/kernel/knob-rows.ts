@@ -77,6 +77,11 @@ export function knobRow(id: u32): string {
     case K.SPLIT_MAPS_ZERO_PAGE: return "split_page.maps_zero_page\tbehaviour\tb1f202060afe (v6.12)\tSplitting a huge page maps its pages of zeroes to the shared zero page.";
     case K.ZAP_FREES_TABLES: return "zap.frees_tables\tbehaviour\t6375e95f381e (v6.14)\tMADV_DONTNEED of all that a page table maps frees the table, so that a huge page fits again.";
     case K.SPLIT_DIRTY_ONLY: return "split.dirty_only\tbehaviour\tin no release (derived: pte_mkdirty sets soft-dirty on x86)\tThe dirty bit that a PMD split carries does not make the PTEs soft-dirty.";
+    case K.LAZYFREE_CHECK_REFS: return "lazyfree.check_refs\tbehaviour\t6c8e2a256915 (v5.18; in 5.10.262, from memory)\tReclaim drops a page that MADV_FREE left to it only if nothing but its mappings refers to it.";
+    case K.LAZYFREE_HELD_STAYS: return "lazyfree.held_stays\tbehaviour\tv6.15 (from memory)\tA page that MADV_FREE left to reclaim stays so if somebody holds it, and a THP stays mapped by its PMD (before: from then on it is swapped, and the PMD was split).";
+    case K.LAZYFREE_DISCARDS_PMD: return "lazyfree.discards_pmd\tbehaviour\t735ecdfaf4e8 (v6.11)\tReclaim drops a THP that MADV_FREE left to it as one PMD (before: split into PTEs first).";
+    case K.MADV_FREE_FOLIO_BATCH: return "madv_free.folio_batch\tbehaviour\tdce7d10be4bb (v6.10)\tMADV_FREE takes a PTE-mapped THP as a whole if the range maps all of it, and passes over a shared one (before: always splits, and stops at a shared one).";
+    case K.MADV_FREE_SKIPS_SHARED: return "madv_free.skips_shared\tbehaviour\tin no release (measured: 6.18; the rule that a THP has)\tMADV_FREE leaves a page alone that others map, too: their entries may be clean, and would be dropped with it.";
     case K.MUTANT_SKIP_PTE_SAME: return "mutant.skip_pte_same\tmutant\tseeded\twp_page_copy installs its copy without comparing with orig_pte.";
     case K.MUTANT_WP_KEEPS_WRITE: return "mutant.wp_keeps_write\tmutant\tseeded\tuffd write-protect sets uffd-wp but leaves the write bit.";
     case K.MUTANT_FORK_KEEPS_WRITE: return "mutant.fork_keeps_write\tmutant\tseeded\tfork does not write-protect the parent's entry.";

@@ -111,6 +111,13 @@ export namespace K {
   export const MIGRATION_KEEPS_CLEAN: u32 = 88;
   export const ZAP_FREES_TABLES: u32 = 25;
 
+  // MADV_FREE and its reclaim
+  export const LAZYFREE_CHECK_REFS: u32 = 202;
+  export const LAZYFREE_HELD_STAYS: u32 = 203;
+  export const LAZYFREE_DISCARDS_PMD: u32 = 204;
+  export const MADV_FREE_FOLIO_BATCH: u32 = 205;
+  export const MADV_FREE_SKIPS_SHARED: u32 = 206;
+
   // Seeded mutants: no kernel has them; each makes one judge fire.
   export const MUTANT_SKIP_PTE_SAME: u32 = 64;
   export const MUTANT_WP_KEEPS_WRITE: u32 = 65;

@@ -103,7 +103,14 @@ export namespace P {
   export const SWAPIN_BYPASS: u32 = 99;
   export const VMA_MERGE: u32 = 100;
   export const SPLIT_TO_ZERO_PAGE: u32 = 101;
-  export const COUNT: u32 = 102;
+  export const MADV_FREE: u32 = 102;
+  export const MADV_FREE_PMD: u32 = 103;
+  export const MADV_FREE_SWAP: u32 = 104;
+  export const MADV_FREE_SHARED: u32 = 105;
+  export const LAZYFREE_DISCARD: u32 = 106;
+  export const LAZYFREE_REDIRTIED: u32 = 107;
+  export const LAZYFREE_HELD: u32 = 108;
+  export const COUNT: u32 = 109;
 }
 
 /** Row for people: "function \t decision". */
@@ -193,6 +200,13 @@ export function pointRow(id: u32): string {
     case P.SPLIT_TO_ZERO_PAGE: return "remap_page\tnothing but zeroes: the shared zero page instead";
     case P.RECLAIM_THP: return "shrink_page_list\ta huge page goes as a whole";
     case P.PAGEOUT_SHARED: return "madvise_pageout\tmapped elsewhere too, or held: left alone";
+    case P.MADV_FREE: return "madvise_free_pte_range\tthe page is clean and left to reclaim";
+    case P.MADV_FREE_PMD: return "madvise_free_huge_pmd\tthe huge page is clean and left to reclaim";
+    case P.MADV_FREE_SWAP: return "madvise_free_pte_range\tdrop a swap entry";
+    case P.MADV_FREE_SHARED: return "madvise_free_pte_range\tmapped elsewhere too, or held: left alone";
+    case P.LAZYFREE_DISCARD: return "try_to_unmap_one\tnobody wrote since MADV_FREE: drop for good";
+    case P.LAZYFREE_REDIRTIED: return "try_to_unmap_one\twritten since MADV_FREE: to swap from now on";
+    case P.LAZYFREE_HELD: return "try_to_unmap_one\tleft by MADV_FREE, but held: stays";
     case P.UNUSE_PTE: return "unuse_pte\tswapoff brings the page back";
     case P.MPROTECT_R: return "mprotect_fixup\tto read-only";
     case P.MPROTECT_RW: return "mprotect_fixup\tto read-write";

@@ -9,8 +9,8 @@ import { anon_vma_prepare } from './mmap';
 import { numa_restore, pmd_modified } from './mprotect';
 import {
   alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE,
-  page_add_rmap_pmd, page_count, page_flags, PageAnonExclusive, page_pins, page_remove_rmap,
-  page_split_rmap_pmd, page_version, PG_COMPOUND, put_page, set_page_dirty, set_page_flags,
+  folio_change, folio_test, page_add_rmap_pmd, page_count, page_flags, PageAnonExclusive, page_pins, page_remove_rmap,
+  page_split_rmap_pmd, page_version, PG_COMPOUND, PG_DIRTY, put_page, set_page_dirty, set_page_flags,
   SetPageAnonExclusive, total_mapcount, ZERO_PFN,
 } from './page';
 import {
@@ -171,6 +171,18 @@ function remove_migration_pte(e: u64): u64 {
   if (knob(K.MIGRATION_KEEPS_DIRTY)) return pte_dirty(e) && !knob(K.MIGRATION_KEEPS_CLEAN) ? pte_mkdirty(e) : e;
   return pte_mkold(e) & ~_PAGE_DIRTY;
 }
+/** try_to_migrate: the folio is dirty if one of the entries that map it is. */
+function folio_collect_dirty(head: u32): void {
+  let dirty = folio_test(head, PG_DIRTY);
+  for (let mm: u32 = 0; !dirty && mm < NR_MMS; mm++) {
+    for (let page: u32 = 0; page < NR_PAGES; page++) {
+      if (pmd_at(mm, page >> 2) != _PAGE_TABLE) continue;
+      const e = pte_at(mm, page);
+      if (pte_present(e) && pte_dirty(e) && (pte_pfn(e) & ~3) == head) dirty = true;
+    }
+  }
+  if (dirty) folio_change(head, PG_DIRTY, 0);
+}
 /** remap_page of one page of the folio to where it is mapped. */
 function remap_page(f: u32): void {
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
@@ -212,6 +224,7 @@ export function split_huge_page(head: u32, reclaim: bool): bool {
     }
   }
   at(P.SPLIT_PAGE);
+  if (!reclaim) folio_collect_dirty(head);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
     const f = head + i;
     if (!reclaim) remap_page(f);

@@ -1,4 +1,5 @@
-// madvise and the ends of mappings: MADV_DONTNEED, munmap and exit (mm/memory.c zap paths), MADV_PAGEOUT (mm/madvise.c).
+// madvise and the ends of mappings: MADV_DONTNEED, munmap and exit (mm/memory.c zap paths), MADV_PAGEOUT and MADV_FREE
+// (mm/madvise.c).
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
@@ -6,15 +7,15 @@ import { split_huge_page, vma_adjust_trans_huge } from './huge_memory';
 import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_PMDS, PG_ENTIRE } from './layout';
 import { remove_vmas } from './mmap';
 import {
-  compound_head, folio_maybe_mapped_shared, is_special_pfn, page_mapcount, page_remove_rmap, page_remove_rmap_pmd,
-  PageCompound, put_page,
-  set_page_dirty, total_mapcount,
+  compound_head, folio_change, folio_maybe_mapped_shared, folio_test, is_special_pfn, page_mapcount, page_remove_rmap,
+  page_remove_rmap_pmd, page_swap, PageCompound, PG_DIRTY, PG_LAZYFREE, put_page,
+  total_mapcount,
 } from './page';
 import {
-  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkold, pte_pfn, pte_present, pte_uffd_wp,
-  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_ACCESSED, _PAGE_PSE, _PAGE_TABLE,
+  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkclean, pte_mkold, pte_pfn, pte_present, pte_uffd_wp,
+  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PSE, _PAGE_TABLE,
 } from './pgtable';
-import { free_swap_and_cache, free_swap_cache } from './swapfile';
+import { free_swap_and_cache, free_swap_cache, try_to_free_swap } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { one_vma, pages_with, vma_end, VM_READ } from './vma';
 import { shrink_folio } from './vmscan';
@@ -30,7 +31,6 @@ function zap_pte(mm: u32, page: u32, e: u64): void {
   const f = pte_pfn(e);
   if (is_special_pfn(f)) return;
   at(P.ZAP_PAGE);
-  if (pte_dirty(e)) set_page_dirty(f);
   page_remove_rmap(f, mm);
   free_swap_cache(f);
   put_page(f);
@@ -180,14 +180,107 @@ function madvise_pageout_pmd(mm: u32, first: u32, end: u32): void {
   }
   madvise_pageout_pte_range(mm, first, end);
 }
+/** The end of the pages of `mask` from `first` on that lie in one PMD and one VMA. */
+function end_of_walk(mm: u32, mask: u32, first: u32): u32 {
+  let end = first + 1;
+  while (end & 3 && (mask >> end) & 1 && end < vma_end(mm, first)) end++;
+  return end;
+}
 /** Reclaims what this process alone maps in the pages of `mask`, VMA by VMA. */
 export function madvise_pageout(mm: u32, mask: u32): void {
   if (pud_at(mm) & _PAGE_PSE) return;
   for (let rest = mask; rest != 0; ) {
     const first = ctz(rest);
-    let end = first + 1;
-    while (end & 3 && (mask >> end) & 1 && end < vma_end(mm, first)) end++;
+    const end = end_of_walk(mm, mask, first);
     madvise_pageout_pmd(mm, first, end);
     rest &= ~((1 << end) - 1);
+  }
+}
+
+// ---- MADV_FREE: entries become clean, and pages such that reclaim drops them as long as they are
+
+/** Whether somebody else maps the THP, as MADV_FREE and MADV_PAGEOUT ask it. */
+function thp_shared(f: u32): bool {
+  return knob(K.MADV_FREE_FOLIO_BATCH) ? folio_likely_mapped_shared(f) : page_mapcount(f) != 1;
+}
+function madvise_free_folio(mm: u32, page: u32, n: u32, f: u32): void {
+  if (knob(K.MADV_FREE_SKIPS_SHARED) && total_mapcount(f) != n) {
+    at(P.MADV_FREE_SHARED);
+    return;
+  }
+  // What the entry does not say, the folio may: then it must be all ours, so that the others' data can go nowhere else.
+  if (page_swap(f) || folio_test(f, PG_DIRTY)) {
+    if (total_mapcount(f) != n || (page_swap(f) && !try_to_free_swap(f))) {
+      at(P.MADV_FREE_SHARED);
+      return;
+    }
+    folio_change(f, 0, PG_DIRTY);
+  }
+  at(P.MADV_FREE);
+  for (let i = page; i < page + n; i++) {
+    const e = pte_at(mm, i);
+    if (!(e & (_PAGE_ACCESSED | _PAGE_DIRTY))) continue;
+    set_pte_at(mm, i, pte_mkclean(pte_mkold(e)));
+    flush_tlb_page(mm, i);
+  }
+  folio_change(f, PG_LAZYFREE, 0);
+}
+function madvise_free_pte_range(mm: u32, first: u32, end: u32): void {
+  let page = first;
+  while (page < end) {
+    const e = pte_at(mm, page);
+    if (!pte_present(e)) {
+      if (e != 0 && !is_pte_marker(e)) {
+        at(P.MADV_FREE_SWAP);
+        set_pte_at(mm, page, 0);
+        free_swap_and_cache(swp_offset(e));
+      }
+      page++;
+      continue;
+    }
+    const f = pte_pfn(e);
+    let n: u32 = 1;
+    if (PageCompound(f)) {
+      const batches = knob(K.MADV_FREE_FOLIO_BATCH);
+      if (batches) n = folio_pte_batch(mm, page, end);
+      if (n < HPAGE_PMD_NR) {
+        if (!thp_shared(f) && split_huge_page(compound_head(f), false)) continue;
+        at(P.MADV_FREE_SHARED);
+        if (!batches) return;
+        page += n;
+        continue;
+      }
+    }
+    if (!is_special_pfn(f)) madvise_free_folio(mm, page, n, f);
+    page += n;
+  }
+}
+/** False: go on with the entries below. */
+function madvise_free_huge_pmd(mm: u32, first: u32, end: u32): bool {
+  const pmd = first >> 2;
+  const e = pmd_at(mm, pmd);
+  const head = pte_pfn(e);
+  if (is_special_pfn(head)) return true;
+  if (thp_shared(head)) {
+    at(P.MADV_FREE_SHARED);
+    return true;
+  }
+  if (end - first != HPAGE_PMD_NR) return !split_huge_page(head, false);
+  at(P.MADV_FREE_PMD);
+  folio_change(head, PG_LAZYFREE, PG_DIRTY);
+  if (e & (_PAGE_ACCESSED | _PAGE_DIRTY)) {
+    set_pmd_at(mm, pmd, pte_mkclean(pte_mkold(e)));
+    flush_pmd_tlb_range(mm, pmd);
+  }
+  return true;
+}
+export function madvise_free(mm: u32, mask: u32): void {
+  for (let rest = mask; rest != 0; ) {
+    const first = ctz(rest);
+    const end = end_of_walk(mm, mask, first);
+    rest &= ~((1 << end) - 1);
+    const upper = pmd_at(mm, first >> 2);
+    if (pmd_none(upper) || (pmd_trans_huge(upper) && madvise_free_huge_pmd(mm, first, end))) continue;
+    madvise_free_pte_range(mm, first, end);
   }
 }

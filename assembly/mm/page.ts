@@ -12,6 +12,9 @@ export const PG_DIRTY: u32 = 4;
 /** Part of a THP; its head is the frame rounded down to 4. */
 export const PG_COMPOUND: u32 = 8;
 
+/** MADV_FREE: not swapbacked, so reclaim drops it unless it is dirty. On every page of a THP. */
+export const PG_LAZYFREE: u32 = 16;
+
 /** Frames that are no ordinary memory: no references or mappings are counted. */
 export const ZERO_PFN: u32 = 24;
 export const DAX_PFN: u32 = 25;
@@ -69,6 +72,16 @@ export const NO_PAGE: u32 = 0xff;
 // @ts-ignore: decorator
 @inline export function set_page_dirty(f: u32): void {
   set_page_flags(f, page_flags(f) | PG_DIRTY);
+}
+/** A flag that the kernel keeps for the folio stands at each of its pages here. */
+export function folio_test(f: u32, flag: u32): bool {
+  if (!PageCompound(f)) return (page_flags(f) & flag) != 0;
+  return (load<u32>(PG_FLAGS + (compound_head(f) as usize)) & (flag * 0x01010101)) != 0;
+}
+export function folio_change(f: u32, set: u32, clear: u32): void {
+  const n: u32 = PageCompound(f) ? HPAGE_PMD_NR : 1;
+  const first = compound_head(f);
+  for (let i: u32 = 0; i < n; i++) set_page_flags(first + i, (page_flags(first + i) | set) & ~clear);
 }
 /** Swap slot + 1 of a page in the swap cache, 0 otherwise. */
 // @ts-ignore: decorator

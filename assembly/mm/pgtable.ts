@@ -117,6 +117,10 @@ export function set_pud_at(mm: u32, entry: u64): void {
   return e | (_PAGE_DIRTY | _PAGE_SOFT_DIRTY);
 }
 // @ts-ignore: decorator
+@inline export function pte_mkclean(e: u64): u64 {
+  return e & ~_PAGE_DIRTY;
+}
+// @ts-ignore: decorator
 @inline export function pte_mkyoung(e: u64): u64 {
   return e | _PAGE_ACCESSED;
 }

@@ -3,18 +3,19 @@ import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
-import { can_split_huge_page, split_huge_page } from './huge_memory';
-import { HPAGE_PMD_NR, NR_MMS, NR_SLOTS } from './layout';
+import { __split_huge_pmd, can_split_huge_page, split_huge_page } from './huge_memory';
+import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_SLOTS } from './layout';
 import {
-  ClearPageAnonExclusive, compound_head, is_special_pfn, page_count, page_flags, page_mapcount, page_maybe_dma_pinned,
-  page_remove_rmap, page_swap, PageAnonExclusive, PageCompound, PG_DIRTY, put_page, set_page_dirty, set_page_flags,
+  ClearPageAnonExclusive, compound_head, folio_change, folio_test, is_special_pfn, page_count, page_flags, page_mapcount,
+  page_maybe_dma_pinned, page_remove_rmap, page_remove_rmap_pmd, page_swap, PageAnonExclusive, PageCompound, PG_DIRTY,
+  PG_LAZYFREE, put_page, set_page_dirty, set_page_flags, total_mapcount,
 } from './page';
 import {
-  pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_pfn, pte_present, set_pte_at, swp_entry, SWP_TYPE_SWAP,
+  pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_pfn, pte_present, set_pmd_at, set_pte_at, swp_entry, SWP_TYPE_SWAP,
   _PAGE_SOFT_DIRTY, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import { add_to_swap_cache, delete_from_swap_cache, get_swap_slot, swap_duplicate, swap_writepage } from './swapfile';
-import { flush_tlb_page } from './tlb';
+import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { mm_alive } from './vma';
 
 /** Leaf -> swap entry in one mm. False: the page is exclusive and may be pinned, so it must stay (v5.19+). */
@@ -41,8 +42,66 @@ function try_to_unmap_one(mm: u32, page: u32, e: u64, f: u32, slot: u32): bool {
   return true;
 }
 
+/** May the mapping of a page that MADV_FREE left to reclaim go for good? Not if somebody wrote to it, or holds it. */
+function may_discard(f: u32, dirty: bool): bool {
+  if (dirty) set_page_dirty(f);
+  if (folio_test(f, PG_DIRTY)) {
+    at(P.LAZYFREE_REDIRTIED);
+    folio_change(f, 0, PG_LAZYFREE);
+    return false;
+  }
+  if (knob(K.LAZYFREE_CHECK_REFS) && page_count(f) != total_mapcount(f)) {
+    at(P.LAZYFREE_HELD);
+    if (!knob(K.LAZYFREE_HELD_STAYS)) folio_change(f, 0, PG_LAZYFREE);
+    return false;
+  }
+  at(P.LAZYFREE_DISCARD);
+  return true;
+}
+function discard_pte(mm: u32, page: u32, e: u64, f: u32): bool {
+  flush_tlb_page(mm, page);
+  if (!may_discard(f, pte_dirty(e))) return false;
+  set_pte_at(mm, page, 0);
+  page_remove_rmap(f, mm);
+  put_page(f);
+  return true;
+}
+function discard_pmd(mm: u32, pmd: u32, e: u64, head: u32): bool {
+  flush_pmd_tlb_range(mm, pmd);
+  if (!may_discard(head, pte_dirty(e))) return false;
+  set_pmd_at(mm, pmd, 0);
+  page_remove_rmap_pmd(head, mm);
+  put_page(head);
+  return true;
+}
+/** Drops a clean page, or THP, wherever it is mapped: until the first mapping that says no. */
+function discard_folio(f: u32): void {
+  const head = compound_head(f);
+  const nr: u32 = PageCompound(f) ? HPAGE_PMD_NR : 1;
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    for (let page: u32 = 0; page < NR_PAGES; page++) {
+      const upper = pmd_at(mm, page >> 2);
+      if (pmd_trans_huge(upper)) {
+        if (pte_pfn(upper) != head) continue;
+        if (knob(K.LAZYFREE_DISCARDS_PMD)) {
+          if (discard_pmd(mm, page >> 2, upper, head)) continue;
+          if (knob(K.LAZYFREE_HELD_STAYS)) return;
+        }
+        __split_huge_pmd(mm, page >> 2);
+      }
+      const e = pte_at(mm, page);
+      if (upper == 0 || !pte_present(e) || pte_pfn(e) - head >= nr) continue;
+      if (!(page_flags(head) & PG_LAZYFREE) || !discard_pte(mm, page, e, pte_pfn(e))) return;
+    }
+  }
+}
+
 /** Swaps out the small page `f`, which every mm that maps it maps at `page`. It stays where it cannot be reclaimed. */
 function shrink_page(f: u32, page: u32): void {
+  if (page_flags(f) & PG_LAZYFREE) {
+    discard_folio(f);
+    return;
+  }
   if (knob(K.RECLAIM_SKIPS_PINNED) && page_maybe_dma_pinned(f)) {
     at(P.RECLAIM_PINNED);
     return;
@@ -85,6 +144,10 @@ export function shrink_folio(f: u32, page: u32): void {
     return;
   }
   const head = compound_head(f);
+  if (page_flags(f) & PG_LAZYFREE) {
+    discard_folio(f);
+    return;
+  }
   if (knob(K.RECLAIM_SKIPS_PINNED) && page_maybe_dma_pinned(head)) {
     at(P.RECLAIM_PINNED);
     return;

@@ -16,6 +16,7 @@ import { setInterleaved, vmf_start } from '../mm/vmf';
 import {
   done, exit_mmap, mapped_pages, op_fork, op_hread, op_hwrite, op_mmap, op_pageout, op_put, op_thp_split,
 } from './calls';
+import { op_madv_free } from './calls-advice';
 import { op_uffd_close, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
   arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
@@ -113,6 +114,10 @@ function exec_op(word: u32, index: u32): u32 {
     case Op.HREAD: return op_hread(op_y(word), index);
     case Op.HWRITE: return op_hwrite(op_y(word), index);
     case Op.PUT: return op_put(op_y(word), index);
+    case Op.MADV_FREE: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_madv_free(mm, mask, index) : R.SKIP;
+    }
   }
   return R.SKIP;
 }

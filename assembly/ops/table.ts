@@ -31,7 +31,8 @@ export namespace Op {
   export const HREAD: u32 = 20;
   export const HWRITE: u32 = 21;
   export const PUT: u32 = 22;
-  export const COUNT: u32 = 23;
+  export const MADV_FREE: u32 = 23;
+  export const COUNT: u32 = 24;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -147,6 +148,7 @@ export function opRow(code: u32): string {
     case Op.HREAD: return "hread\th\t\tThe kernel or a device reads through the handle.";
     case Op.HWRITE: return "hwrite\th\t\tThe kernel or a device writes through a write handle.";
     case Op.PUT: return "put\th\t\tDrop the reference.";
+    case Op.MADV_FREE: return "madv_free\tX R\t\tMADV_FREE: anonymous pages may be dropped, and read as zero then, until somebody stores to them.";
   }
   return "";
 }

@@ -10,8 +10,7 @@ import {
 import { handle_mm_fault, wp_page_copy_install } from '../mm/memory';
 import { Obs, observe } from '../mm/observe';
 import {
-  compound_head, DAX_PFN, get_page, is_special_pfn, page_flags, page_ref, page_version, set_page_dirty,
-  set_page_version,
+  compound_head, DAX_PFN, get_page, is_special_pfn, page_flags, page_ref, page_version, set_page_version,
 } from '../mm/page';
 import {
   mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, set_pmd_at, set_pte_at, _PAGE_ACCESSED,
@@ -227,7 +226,6 @@ function grant(mm: u32, page: u32, h: u32, flags: u32, f: u32): u32 {
   store<u8>(handle, f, 3);
   store<u16>(handle, flags, 4);
   store<u8>(handle, vmf_index() + 1, 6);
-  if (flags & F_GUP_WRITE && !is_special_pfn(f)) set_page_dirty(f);
   observe(Obs.GUP, mm, page, h, page_version(f), vmf_index(), 0);
   return R.OK;
 }

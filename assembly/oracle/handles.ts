@@ -7,10 +7,11 @@
 //   GET W, writes                          strict until the owner forks: a write GUP made the page the owner's alone.
 //   GET W, writes after the owner forked   unprotected: fork shares a page that is only GET, so either side may keep
 //                                          it; the contents become WILD on every side that may still map it.
+//   GET W, writes after MADV_FREE          the same, until the owner stores: its entry may be in swap, and go from there.
 //   R with DONT_COW                        reads are not judged: the caller accepted the wrong side of a COW.
 //   anything after the owner's zap         weak.
 import {
-  DAX, descends, drop, foreign, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version, has,
+  DAX, descends, drop, foreign, FREED, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version, has,
   held, hold, life, MAPPED, own_since, promise, promised, set_handle_state, SHARED, sign, WILD, WP_MAYBE, WP_YES,
   WRITABLE,
 } from './promises';
@@ -67,6 +68,7 @@ export function hwrite(h: u32, version: u32): void {
   sign(version, handle_life(h), page, true);
   if ((state & H.STRICT) != 0) {
     promise(handle_mm(h), page, version);
+    drop(handle_mm(h), FREED, 1 << page);
     return;
   }
   // The page of a pin, and that of a GET whose owner never forked before zapping it, was the owner's alone: nobody
@@ -110,12 +112,13 @@ export function detach(mm: u32, pages: u32): void {
   }
 }
 
-/** The owner forks: what it holds by GET may be shared from now on. */
-export function owner_forks(mm: u32): void {
+/** The owner forks, or gives these pages up: what it holds there by GET may be shared, or not its own page, from now on. */
+export function owner_forks(mm: u32, pages: u32): void {
   for (let m = held(); m != 0; m &= m - 1) {
     const h = ctz(m);
     const state = handle_state(h);
     if (handle_mm(h) != mm || handle_life(h) != life(mm) || (state & H.PIN) != 0 || (state & H.ATTACHED) == 0) continue;
+    if (((pages >> handle_page(h)) & 1) == 0) continue;
     set_handle_state(h, (state & ~H.STRICT) | H.FORKED);
   }
 }

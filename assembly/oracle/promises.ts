@@ -38,6 +38,12 @@ export const DAX: usize = 18;
 /** Written, or asked to be written, since clear_refs: soft-dirty there needs no other reason (for warnings only). */
 export const WRITE_SEEN: usize = 19;
 
+/**
+ * Given up by MADV_FREE and not stored to since: what is promised, or zeroes, which then stay. Its entry may go at any
+ * time, with what it carries.
+ */
+export const FREED: usize = 24;
+
 /** Number of this life of the mm id; 0 = no such process. */
 const LIFE: usize = 16;
 /** Features of the uffd: UFFD_* of this file. */
@@ -92,11 +98,11 @@ export function promises_reset(): void {
 @inline export function promise(mm: u32, page: u32, version: u32): void {
   store<u8>(at(mm) + (page as usize), version);
 }
-/** Pages that surely hold something else than zeroes (WILD ones may hold nothing). */
+/** Pages that surely hold something else than zeroes (WILD and freed ones may hold nothing). */
 export function filled(mm: u32): u32 {
   const versions = i64x2.splat(load<u64>(at(mm)));
   // As signed bytes: versions are 1..64, WILD is -1.
-  return i8x16.bitmask(i8x16.gt_s(versions, i64x2.splat(0))) & 0xff;
+  return i8x16.bitmask(i8x16.gt_s(versions, i64x2.splat(0))) & 0xff & ~mask(mm, FREED);
 }
 /** The pages of the mask read as zeroes from now on. */
 export function promise_zeroes(mm: u32, pages: u32): void {
@@ -196,7 +202,7 @@ export namespace H {
   export const STRICT: u32 = 2;
   /** The owner has not zapped the page since the grant. */
   export const ATTACHED: u32 = 4;
-  /** The owner forked since the grant. */
+  /** The owner forked since the grant, or gave the page up by MADV_FREE. */
   export const FORKED: u32 = 8;
   /** Reads are not judged. */
   export const UNJUDGED: u32 = 16;

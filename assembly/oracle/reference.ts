@@ -1,7 +1,7 @@
 // The reference memory: what each process must see, derived from what the program did and from nothing else.
 // Observations go in, violations come out. It shares no code and no knob with mm/.
 import {
-  add, DIRTY, drop, foreign, has, life, mask, MAPPED, promise, promised, REGISTERED, SHARED, sign, tick, TRACKING, via_handle,
+  add, DIRTY, drop, foreign, FREED, has, life, mask, MAPPED, promise, promised, REGISTERED, SHARED, sign, tick, TRACKING, via_handle,
   WILD, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
 import { granted, hread, hwrite } from './handles';
@@ -62,6 +62,10 @@ const EVENT_WRITE: u32 = 1;
 function misread(mm: u32, page: u32, version: u32, handle: u32): void {
   const expected = promised(mm, page);
   if (expected == WILD) return;
+  if (version == 0 && has(mm, FREED, page)) {
+    promise(mm, page, 0);
+    return;
+  }
   const broken = foreign(version, life(mm)) ? I.COW_LEAK : via_handle(expected) ? I.PIN_DETACHED : I.DATA_LOST;
   violate(broken, mm, page, handle, expected, version, 0);
 }
@@ -83,6 +87,7 @@ function misread(mm: u32, page: u32, version: u32, handle: u32): void {
   sign(version, life(mm), page, false);
   // That the store passed in silence settles a MAYBE: from now on an event would be stray.
   drop(mm, WP_MAYBE, bit);
+  drop(mm, FREED, bit);
   drop(mm, SHARED, bit);
   add(mm, DIRTY, bit & mask(mm, TRACKING));
   write_seen(mm, page);
@@ -97,7 +102,8 @@ function event(mm: u32, page: u32, flags: u32): void {
   if ((flags & EVENT_WRITE) != 0) write_seen(mm, page);
   if ((flags & EVENT_WRITE) == 0) violate(I.WP_EVENT_ON_READ, mm, page, NONE, 0, 0, 0);
   if (has(mm, WP_MAYBE, page)) {
-    // The event settles a MAYBE: the entry carries uffd-wp and has to keep it.
+    // The event settles a MAYBE: the entry carries uffd-wp and has to keep it, if it has to stay at all.
+    if (has(mm, FREED, page)) return;
     drop(mm, WP_MAYBE, 1 << page);
     add(mm, WP_YES, 1 << page);
   } else if (!has(mm, WP_YES, page)) {

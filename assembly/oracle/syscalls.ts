@@ -1,6 +1,6 @@
 // What each call promises once it has taken effect.
 import {
-  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, held, life, MAPPED, mask, promise_zeroes, REGISTERED,
+  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, FREED, held, life, MAPPED, mask, promise_zeroes, REGISTERED,
   release, set_mask, set_uffd, SHARED, TRACKING, uffd, UFFD_FORKS, UFFD_UNPOPULATED, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
 import { detach, owner_forks, pinned } from './handles';
@@ -68,6 +68,9 @@ export function syscall(word: u32, flags: u32): void {
     case Op.PUT:
       release(op_y(word));
       return;
+    case Op.MADV_FREE:
+      give_up(mm, pages);
+      return;
   }
 }
 
@@ -85,7 +88,16 @@ function zap(mm: u32, pages: u32): void {
   unprotect(mm, pages);
   drop(mm, DIRTY, pages);
   drop(mm, SHARED, pages);
+  drop(mm, FREED, pages);
   if (held() != 0) detach(mm, pages);
+}
+/** The pages may go, entries and all, until somebody stores to them. Some may be gone already: those that were in swap. */
+function give_up(mm: u32, pages: u32): void {
+  add(mm, FREED, pages);
+  drop(mm, DIRTY, pages);
+  add(mm, WP_MAYBE, pages & mask(mm, WP_YES));
+  drop(mm, WP_YES, pages);
+  if (held() != 0) owner_forks(mm, pages);
 }
 
 function register(mm: u32, pages: u32, flags: u32): void {
@@ -102,7 +114,7 @@ function register(mm: u32, pages: u32, flags: u32): void {
  */
 function protect(mm: u32, pages: u32): void {
   const zeroesToo = (uffd(mm) & UFFD_UNPOPULATED) != 0 ? ~mask(mm, DAX) : 0;
-  const sure = pages & (filled(mm) | zeroesToo);
+  const sure = pages & (filled(mm) | zeroesToo) & ~mask(mm, FREED);
   add(mm, WP_YES, sure);
   add(mm, WP_MAYBE, pages & ~mask(mm, WP_YES));
   drop(mm, WP_MAYBE, sure);
@@ -119,7 +131,7 @@ export function unsure(mm: u32, pages: u32): void {
 }
 
 function fork(parent: u32, child: u32): void {
-  if (held() != 0) owner_forks(parent);
+  if (held() != 0) owner_forks(parent, 0xff);
   end_life(child);
   begin_life(child, life(parent));
   copy_contents(parent, child);
@@ -129,6 +141,7 @@ function fork(parent: u32, child: u32): void {
   set_mask(child, MAPPED, mapped);
   set_mask(child, WRITABLE, mask(parent, WRITABLE));
   set_mask(child, DAX, mask(parent, DAX));
+  set_mask(child, FREED, mask(parent, FREED));
   // The child's entries and VMAs are copies, soft-dirty included.
   set_mask(child, TRACKING, mask(parent, TRACKING));
   set_mask(child, DIRTY, mask(parent, DIRTY));
@@ -147,5 +160,5 @@ function fork(parent: u32, child: u32): void {
 
 /** A fork that ran out of memory midway: no child, but it had begun to share the parent's pages. */
 export function fork_failed(parent: u32): void {
-  if (held() != 0) owner_forks(parent);
+  if (held() != 0) owner_forks(parent, 0xff);
 }

@@ -3,7 +3,7 @@ import { MM_HAS_PINNED, TLB, TLB_CPU_SIZE } from '../mm/layout';
 import { is_swap_pte, mm_at, pmd_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, swp_offset } from '../mm/pgtable';
 import { anon_vma, mm_uffd, vm_flags, vma_starts } from '../mm/vma';
 import {
-  DAX, DIRTY, MAPPED, mask, promised, REGISTERED, SHARED, TRACKING, uffd, WP_MAYBE, WP_YES, WRITABLE,
+  DAX, DIRTY, FREED, MAPPED, mask, promised, REGISTERED, SHARED, TRACKING, uffd, WP_MAYBE, WP_YES, WRITABLE,
 } from '../oracle/promises';
 import { frame, nrPages, put, slot, Symmetry, symmetry, version } from './names';
 import { apart, getsForWrite, presentBits, swapBits, vmaBits } from './relevance';
@@ -27,7 +27,7 @@ function leaf(e: u64): u32 {
     (((mask(mm, WP_YES) >> page) & 1) << 2) | (((mask(mm, WP_MAYBE) >> page) & 1) << 3) |
     (((mask(mm, REGISTERED) >> page) & 1) << 4) | (((mask(mm, DIRTY) >> page) & 1) << 5) |
     (((mask(mm, TRACKING) >> page) & 1) << 6) | (getsForWrite ? ((mask(mm, SHARED) >> page) & 1) << 7 : 0);
-  return all | (((mask(mm, DAX) >> page) & 1) << 8);
+  return all | (((mask(mm, DAX) >> page) & 1) << 8) | (((mask(mm, FREED) >> page) & 1) << 16);
 }
 /** anon_vmas are told apart within a process only: the first page of this order that has the same. */
 // @ts-ignore: decorator

@@ -31,7 +31,7 @@ export function relevance_begin(words: u32, pages: u32): void {
     if (load<u8>(PAGE_ORDERS + (k as usize)) == load<u8>(PAGE_ORDERS + ((k - 1) as usize)) + 1) apart = false;
   }
   const tracks = (codes >> Op.CLEAR_REFS) & 1;
-  const swaps = codes & (((1 as u64) << Op.PAGEOUT) | ((1 as u64) << Op.SWAPOFF));
+  const swaps = codes & (((1 as u64) << Op.PAGEOUT) | ((1 as u64) << Op.SWAPOFF) | ((1 as u64) << Op.MADV_FREE));
   // Accessed decides about MADV_PAGEOUT alone.
   presentBits = 0xfff & ~(madvised ? 0 : (_PAGE_ACCESSED as u32)) & ~(tracks ? 0 : (_PAGE_SOFT_DIRTY as u32));
   swapBits = 0x3fff & ~(tracks ? 0 : (_PAGE_SWP_SOFT_DIRTY as u32));

@@ -40,6 +40,8 @@ export interface Page {
   readonly pins: number;
   readonly anon: boolean;
   readonly exclusive: boolean;
+  /** MADV_FREE left it to reclaim. */
+  readonly lazyfree: boolean;
   readonly compound: boolean;
   /** Content: index of the op that wrote it + 1; 0 = zeroes. */
   readonly version: number;
@@ -171,6 +173,7 @@ export class WorldReader {
         pins: byte('PG_PINS', frame),
         anon: (flags & at('PG_ANON')) !== 0,
         exclusive: (flags & at('PG_EXCLUSIVE')) !== 0,
+        lazyfree: (flags & at('PG_LAZYFREE')) !== 0,
         compound: (flags & at('PG_COMPOUND')) !== 0,
         version: byte('PG_VERSION', frame),
         ...(slot !== undefined && { slot }),
