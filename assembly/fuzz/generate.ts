@@ -3,7 +3,7 @@
 import { HANDLE_SIZE, HANDLES, MM_ALIVE, MM_SIZE, SLEEPER_SIZE, SLEEPERS, WORLD } from '../mm/layout';
 import { pmd_vm_flags, vm_flags, VM_READ, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
 import {
-  arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT,
+  arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, F_UFFD_EVENT_REMAP, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT,
   PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0, PAGE_ARG_PMD1,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
@@ -18,7 +18,10 @@ const ONE: u64 = 1;
 export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.GUP);
 export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
-  (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE);
+  (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
+  (ONE << Op.MREMAP);
+/** Ops of shape X R->Q. */
+export const MOVES: u64 = ONE << Op.MREMAP;
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
   (ONE << Op.WAKE);
 const NEEDS_HANDLE: u64 = (ONE << Op.HREAD) | (ONE << Op.HWRITE) | (ONE << Op.PUT);
@@ -156,6 +159,7 @@ export function draw_op(second: bool): u32 {
       if (op == Op.WP && !(vm_flags(mm, page) & wanted)) op = Op.UFFD_REG;
     }
   }
+  if (is & MOVES) return draw_move(op, mm, page, r >> 41);
   const dead: u32 = load<u8>(PICK_MM + (((~alive & 7) << 4) | (((r >> 14) as u32) & 15)));
   const handle: u32 = load<u8>(PICK_HANDLE + (((op == Op.HWRITE ? writable : used) << 2) | (((r >> 14) as u32) & 3)));
   const y = is & NEEDS_HANDLE ? handle : op == Op.GUP ? ctz(~used) : op == Op.FORK ? dead : 0;
@@ -166,6 +170,21 @@ export function draw_op(second: bool): u32 {
   const word = op_word(op, mm, page, y, flags) | (is & ACCESSES ? ((thread2 >> (((r >> 22) as u32) & 15)) & 1) << 14 : 0);
   if (second || !(is & ACCESSES) || !((pairs >> (((r >> 26) as u32) & 31)) & 1)) return word;
   return word | OP_PAIR | (((r >> 32) as u32) << OP_SCHEDULE_SHIFT);
+}
+
+/** A move of `page`, or of what is mapped; the program goes on where the pages went, as a rule. */
+function draw_move(op: u32, mm: u32, page: u32, r: u64): u32 {
+  let from = page == PAGE_ARG_ALL ? PAGE_ARG_PMD0 + (hot >> 2) : page;
+  if (!vm_flags(mm, arg_first(from)) && r & 7) from = vm_flags(mm, hot) ? hot : from;
+  let to = PAGE_ARG_PMD0 + PAGE_ARG_PMD1 - from;
+  if (from < 8) {
+    // Next to it, in the same place of the other PMD, or anywhere.
+    const way = ((r >> 3) & 7) as u32;
+    to = way < 2 ? from ^ 1 : way < 5 ? from ^ 4 : ((r >> 6) & 7) as u32;
+    if (to == from) to = from ^ 2;
+  }
+  if ((r >> 9) & 3) use_pages(from < 8 ? to : hot ^ 4);
+  return op_word(op, mm, from, 0, to);
 }
 
 function all_have(mm: u32, page: u32, flag: u32): bool {
@@ -184,6 +203,7 @@ function draw_uniform(second: bool): u32 {
   const mm = is & NO_MM ? 0 : below(s, 3);
   const page = is & RANGE ? below(r >> 32, PAGE_ARG_COUNT) : is & ONE_PAGE ? ((r >> 60) as u32) & 7 : 0;
   const y = op == Op.FORK ? (mm + 1 + (((s >> 16) & 1) as u32)) % 3 : op == Op.GUP || is & NEEDS_HANDLE ? ((s >> 60) as u32) & 3 : 0;
+  if (is & MOVES) return draw_uniform_move(op, mm, r, s);
   const bits = ((s >> 40) & 0xff) as u32;
   const thread = is & ACCESSES ? (((s >> 50) & 1) as u32) << 14 : 0;
   const flags = uniform_flags(op, bits);
@@ -192,12 +212,17 @@ function draw_uniform(second: bool): u32 {
   if (second || !(is & ACCESSES) || (s >> 51) & 15) return word;
   return word | OP_PAIR | (((s >> 32) as u32) << OP_SCHEDULE_SHIFT);
 }
+function draw_uniform_move(op: u32, mm: u32, r: u64, s: u64): u32 {
+  const page = below(r >> 32, PAGE_ARG_ALL);
+  if (page >= 8) return op_word(op, mm, page, 0, PAGE_ARG_PMD0 + PAGE_ARG_PMD1 - page);
+  return op_word(op, mm, page, 0, (page + 1 + below(s << 24, 7)) & 7);
+}
 function uniform_flags(op: u32, bits: u32): u32 {
   switch (op) {
     case Op.MMAP: return bits & 15 ? bits >> 7 : F_MMAP_DAX;
     case Op.MPROTECT:
     case Op.PAGEOUT: return bits & 1;
-    case Op.UFFD_REG: return bits & 3;
+    case Op.UFFD_REG: return bits & (3 | F_UFFD_EVENT_REMAP);
     case Op.GUP: {
       const both = F_GUP_FAST | F_GUP_FAST_ONLY;
       return (bits & both) == both ? bits & ~both : bits;

@@ -7,7 +7,8 @@
 // u16 draws that run on thread 2; u32 draws that start a concurrent pair; u8 habits.
 import {
   F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE,
-  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, Op,
+  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_EVENT_REMAP,
+  F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
 import { CORE_OPS, draw_families } from './families';
@@ -188,6 +189,12 @@ function make_mix(mix: usize, weights: usize): void {
   store<u8>(mix, (thp ? HABIT_THP : 0) | (dax ? HABIT_DAX : 0) | ((s >> 6) & 3 ? 0 : HABIT_LONG) | wide, MIX_HABITS);
 }
 
+/** The uffds of this mix are created with more features. */
+function add_uffd_features(mix: usize, features: u64): void {
+  const flags = mix + (Op.UFFD_REG << 3);
+  store<u64>(flags, load<u64>(flags, MIX_FLAGS) | (features * 0x0001000100010001), MIX_FLAGS);
+}
+
 /** Draws all mixes of a shard: a pure function of its key. */
 export function make_mixes(key: u64): void {
   seed_stream(~key, 0);
@@ -200,6 +207,7 @@ export function make_mixes(key: u64): void {
   for (let i: u32 = 0; i < NR_MIXES; i++) {
     const mix = MIXES + (i as usize) * MIX_SIZE;
     draw_families(mix + MIX_WEIGHTS);
+    if (load<u8>(mix + MIX_WEIGHTS + (Op.MREMAP as usize)) && (draw() & 3) == 0) add_uffd_features(mix, F_UFFD_EVENT_REMAP);
     for (let context: u32 = 0; context < CONTEXTS; context++) fill_context(mix, context, mix + MIX_WEIGHTS);
   }
 }

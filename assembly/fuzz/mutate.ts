@@ -2,10 +2,10 @@
 // run as they stand, and FRESH slots that are drawn when their turn comes, in the state that the program has by then.
 import { MAX_OPS, NR_MMS } from '../mm/layout';
 import {
-  arg_first, F_MMAP_DAX, Op, op_code, op_flags, op_mm, op_page, op_word, op_y, PAGE_ARG_ALL, PAGE_ARG_PMD0,
+  arg_first, F_MMAP_DAX, Op, op_code, op_flags, op_mm, op_page, op_target, op_word, op_y, PAGE_ARG_ALL, PAGE_ARG_PMD0,
 } from '../ops/table';
 import { CORPUS_COUNT, CORPUS_LENGTHS, CORPUS_WORDS, FRESH, PLAN, PROGRAM_BYTES } from './area';
-import { ACCESSES, NO_MM, ONE_PAGE, program_pages, RANGE } from './generate';
+import { ACCESSES, MOVES, NO_MM, ONE_PAGE, program_pages, RANGE } from './generate';
 import { below, draw } from './rng';
 
 const LONGEST: u32 = MAX_OPS;
@@ -39,6 +39,14 @@ function extend(from: u32, n: u32): u32 {
   return end > from ? end : from;
 }
 
+/** The same move the other way round, from the page next to it, or to that one. */
+function change_move(word: u32, which: u32): u32 {
+  const from = op_page(word);
+  const to = op_target(word);
+  if (which == 0 || from >= 8) return op_word(op_code(word), op_mm(word), to, 0, from);
+  if (which == 2) return (from ^ 1) == to ? word : (word & ~0xf00) | ((from ^ 1) << 8);
+  return (to ^ 1) == from ? word : op_word(op_code(word), op_mm(word), from, 0, to ^ 1);
+}
 /** The same op on another thread, process or page; the executor skips what makes no sense. */
 function change_argument(word: u32, r: u64): u32 {
   const is = (1 as u64) << op_code(word);
@@ -48,6 +56,7 @@ function change_argument(word: u32, r: u64): u32 {
   if (which == 1 && !(is & NO_MM)) return (word & ~0xc0) | (below(r >> 2, NR_MMS) << 6);
   if (op_code(word) == Op.MMAP && op_flags(word) & F_MMAP_DAX) return word;
   if (!(is & (ONE_PAGE | RANGE))) return word;
+  if (is & MOVES) return change_move(word, which);
   const page = op_page(word);
   let other = page < PAGE_ARG_ALL ? page ^ 1 : page;
   if (which == 2 && is & RANGE) other = page < 8 ? PAGE_ARG_PMD0 + (page >> 2) : arg_first(page);

@@ -2,11 +2,11 @@
 // leave the module. The careful work (1-minimal, all arguments) is done in src/findings.
 import { MAX_OPS, PROGRAM, VIOLATION } from '../mm/layout';
 import { exec_step, world_reset } from '../ops/exec';
-import { Op, op_code, op_flags, op_mm, op_page, OP_PAIR, op_y } from '../ops/table';
+import { Op, op_code, op_flags, op_mm, op_page, OP_PAIR, op_target, op_word, op_y } from '../ops/table';
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { violated } from '../oracle/report';
 import { BEST } from './area';
-import { NO_MM, ONE_PAGE, RANGE } from './generate';
+import { MOVES, NO_MM, ONE_PAGE, RANGE } from './generate';
 import { mix64 } from './rng';
 
 /** Clears the pair bit and its schedule. */
@@ -93,6 +93,7 @@ function simpler(n: u32, invariant: u32): u32 {
     const code = op_code(word_at(BEST, i));
     if (code == Op.READ || code == Op.GUP) length = try_word(length, i, (word_at(BEST, i) & 0xfc0) | Op.WRITE, invariant);
     if (i < length && word_at(BEST, i) & OP_PAIR) length = try_word(length, i, word_at(BEST, i) & UNPAIRED, invariant);
+    if (i < length && is_move(word_at(BEST, i))) continue;
     for (let bits = i < length ? word_at(BEST, i) & OPTIONAL_BITS : 0; bits != 0 && i < length; bits &= bits - 1)
       length = try_word(length, i, word_at(BEST, i) & ~(bits & -bits), invariant);
   }
@@ -113,7 +114,12 @@ function without_ranges(n: u32, invariant: u32): u32 {
   return length;
 }
 // @ts-ignore: decorator
-@inline function with_page(word: u32, page: u32): u32 {
+@inline function is_move(word: u32): bool {
+  return ((MOVES >> op_code(word)) & 1) != 0;
+}
+// A move of a PMD keeps its distance.
+function with_page(word: u32, page: u32): u32 {
+  if (is_move(word)) return op_word(op_code(word), op_mm(word), page, 0, page ^ 4);
   return (word & ~0xf00) | (page << 8);
 }
 /** The page that the accesses of BEST[0..n) use first. */
@@ -154,9 +160,14 @@ export function shape_key(n: u32, invariant: u32): u32 {
       handles = named(handles, op_y(word));
       y = name_of(handles, op_y(word));
     }
+    let flags: u64 = op_flags(word);
+    if ((is & MOVES) != 0) {
+      pages = named(pages, op_target(word));
+      flags = name_of(pages, op_target(word));
+    }
     const page: u64 = paged ? name_of(pages, op_page(word)) : 0;
     const mm: u64 = is & NO_MM ? 0 : name_of(mms, op_mm(word));
-    const shape = (code as u64) | (page << 6) | (mm << 12) | (y << 16) | ((op_flags(word) as u64) << 20) | ((word & OP_PAIR ? 1 : 0) << 30);
+    const shape = (code as u64) | (page << 6) | (mm << 12) | (y << 16) | (flags << 20) | ((word & OP_PAIR ? 1 : 0) << 30);
     h = mix64(h ^ shape);
   }
   return ((h >> 32) as u32) | 1;

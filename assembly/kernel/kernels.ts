@@ -66,6 +66,9 @@ export function kernelVector(id: u32): bool {
       carries(C.SWAPIN, true, true, false);
       carries(C.SWAPOUT, true, true, false);
       carries(C.SPLIT, true, true, false);
+      carries(C.MREMAP, true, true, false);
+      on(K.MREMAP_MOVES_TABLES);
+      on(K.MREMAP_RESETS_MERGED);
       return true;
     case Kernel.V5_8:
       kernelVector(Kernel.V5_7);
@@ -227,6 +230,8 @@ export function kernelVector(id: u32): bool {
       on(K.VMA_MERGES_INTO_UNWRITTEN);
       on(K.HUGE_ZERO_WRITE_ALLOCATES);
       on(K.ZAP_FREES_TABLES);
+      clearsWp(T.MREMAP);
+      on(K.MREMAP_MOVES_SEVERAL);
       return true;
     case Kernel.V7_2:
       kernelVector(Kernel.V6_18);
@@ -239,6 +244,8 @@ export function kernelVector(id: u32): bool {
       on(K.UFFD_UNREGISTER_WAKES_WP);
       on(K.SPLIT_DIRTY_ONLY);
       on(K.MADV_FREE_SKIPS_SHARED);
+      off(K.MREMAP_MOVES_TABLES);
+      off(K.MREMAP_RESETS_MERGED);
       return true;
   }
   return false;

@@ -98,6 +98,10 @@ export function knobRow(id: u32): string {
     case K.MUTANT_WP_WRONG_DECODER: return "mutant.wp_wrong_decoder\tmutant\tseeded (T3-03)\tuffd write-protect sets the bit of a present leaf in swap entries.";
     case K.MUTANT_MPROTECT_KEEPS_WRITE: return "mutant.mprotect_keeps_write\tmutant\tseeded\tmprotect to R leaves the write bit of present leaves.";
     case K.MUTANT_COPY_SKIPS_FLUSH: return "mutant.copy_skips_flush\tmutant\tseeded\twp_page_copy does not flush the old translation.";
+    case K.MREMAP_MOVES_SEVERAL: return "mremap.moves_several\tbehaviour\td23cb648e365 (v6.17, from memory; measured: 6.18)\tA move to a fixed address takes several VMAs, holes included, each alone; one that is registered with a uffd must be the only one (before: -EFAULT, the target already unmapped).";
+    case K.MREMAP_MOVES_TABLES: return "mremap.moves_tables\tbehaviour\t2c91bd4a4e2e (v5.0, from memory)\tmremap of all that a page table maps moves the table, whose entries do not become soft-dirty.";
+    case K.MREMAP_RESETS_MERGED: return "mremap.resets_merged\tbehaviour\tall releases with the merge (measured: 6.18)\tWithout UFFD_FEATURE_EVENT_REMAP the registration goes from the whole VMA that the moved one has merged with.";
+    case K.MUTANT_MREMAP_SKIPS_FLUSH: return "mutant.mremap_skips_flush\tmutant\tseeded (T4-15)\tmremap does not flush the translations of the old address.";
   }
   return "";
 }

@@ -135,6 +135,12 @@ export namespace K {
   export const MUTANT_PAGEOUT_DROPS_DIRTY: u32 = 77;
   export const MUTANT_WP_WRONG_DECODER: u32 = 78;
   export const MUTANT_MPROTECT_KEEPS_WRITE: u32 = 79;
+
+  // mremap
+  export const MREMAP_MOVES_SEVERAL: u32 = 192;
+  export const MREMAP_MOVES_TABLES: u32 = 193;
+  export const MREMAP_RESETS_MERGED: u32 = 194;
+  export const MUTANT_MREMAP_SKIPS_FLUSH: u32 = 195;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

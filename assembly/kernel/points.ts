@@ -110,7 +110,13 @@ export namespace P {
   export const LAZYFREE_DISCARD: u32 = 106;
   export const LAZYFREE_REDIRTIED: u32 = 107;
   export const LAZYFREE_HELD: u32 = 108;
-  export const COUNT: u32 = 109;
+  export const MOVE_VMA: u32 = 109;
+  export const MOVE_PTE: u32 = 110;
+  export const MOVE_HUGE_PMD: u32 = 111;
+  export const MOVE_NORMAL_PMD: u32 = 112;
+  export const MREMAP_SEVERAL: u32 = 113;
+  export const MREMAP_RESETS_NEIGHBOUR: u32 = 114;
+  export const COUNT: u32 = 115;
 }
 
 /** Row for people: "function \t decision". */
@@ -224,6 +230,12 @@ export function pointRow(id: u32): string {
     case P.WAKE: return "wake_userfault\ta sleeper goes on";
     case P.CLEAR_SOFT_DIRTY: return "clear_soft_dirty\twrite-protect and clear soft-dirty";
     case P.CLEAR_SOFT_DIRTY_PMD: return "clear_soft_dirty_pmd\twrite-protect and clear soft-dirty";
+    case P.MOVE_VMA: return "move_vma\tthe mapping goes to its new address";
+    case P.MOVE_PTE: return "move_ptes\tan entry goes to its new address";
+    case P.MOVE_HUGE_PMD: return "move_huge_pmd\ta huge PMD goes to its new address";
+    case P.MOVE_NORMAL_PMD: return "move_normal_pmd\ta page table goes to its new address as it is";
+    case P.MREMAP_SEVERAL: return "mremap_to\tmore VMAs than may move at once: -EFAULT";
+    case P.MREMAP_RESETS_NEIGHBOUR: return "mremap_userfaultfd_prep\tmerged with a neighbour, which leaves the registration too";
     case P.CLEAR_REFS_PINNED: return "clear_soft_dirty\tmay be pinned: left alone";
   }
   return "";

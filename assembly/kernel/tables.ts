@@ -24,7 +24,13 @@ export namespace C {
   export const SWAPOUT: u32 = 7;
   /** do_anonymous_page over a uffd-wp marker. */
   export const ANON_MARKER: u32 = 8;
-  export const COUNT: u32 = 9;
+  /** move_ptes, move_huge_pmd (mremap). */
+  export const MREMAP: u32 = 9;
+  /** move_present_ptes, move_pages_huge_pmd (UFFDIO_MOVE). */
+  export const MOVE_PRESENT: u32 = 10;
+  /** move_swap_pte (UFFDIO_MOVE). */
+  export const MOVE_SWAP: u32 = 11;
+  export const COUNT: u32 = 12;
 }
 
 /** Columns: uffd-wp, soft-dirty, exclusive; cell id = 128 + row * 3 + column. */
@@ -43,7 +49,9 @@ export namespace Column {
 export namespace T {
   export const UNREGISTER: u32 = 0;
   export const CLOSE: u32 = 1;
-  export const COUNT: u32 = 2;
+  /** mremap without UFFD_FEATURE_EVENT_REMAP. */
+  export const MREMAP: u32 = 3;
+  export const COUNT: u32 = 4;
 }
 export namespace Residency {
   export const PRESENT: u32 = 0;
@@ -86,6 +94,7 @@ function rowName(row: u32): string {
     case C.SPLIT_ZERO: return "split_zero";
     case C.SWAPOUT: return "swapout";
     case C.ANON_MARKER: return "anon_marker";
+    case C.MREMAP: return "mremap";
   }
   return "";
 }
@@ -100,6 +109,7 @@ function rowFunction(row: u32): string {
     case C.SPLIT_ZERO: return "__split_huge_zero_page_pmd";
     case C.SWAPOUT: return "try_to_unmap_one";
     case C.ANON_MARKER: return "do_anonymous_page over a marker";
+    case C.MREMAP: return "move_ptes";
   }
   return "";
 }
@@ -108,16 +118,42 @@ function cellSource(row: u32, column: u32): string {
   if (row == C.UNUSE && column != Column.EXCLUSIVE) return "cell\t14a762dd1977 (v5.19)";
   if (row == C.EARLY_COPY && column == Column.UFFD_WP) return "cell\t8f34f1eac382 (v5.14)";
   if (row == C.UNSHARE_COPY) return "cell\tc89357e27f20 (v5.19)";
+  if (isMove(row) && column == Column.SOFT_DIRTY) return "cell\tmove_soft_dirty_pte (v3.11, from memory)";
   if (row == C.SPLIT_ZERO) return "cell\tv6.4 (from memory; measured: 5.10.262, 6.1.176)";
   if (row == C.ANON_MARKER) return "cell\t2bad466cc9d9 (v6.4)";
   if (column == Column.EXCLUSIVE) return "cell\t1493a1917dca, 6c287605fd56 (v5.19)";
   return "cell\tf45ec5ff16a7 (v5.7)";
 }
+/** Rows whose leaf keeps its page at another address: there the soft-dirty cell says that the leaf becomes so. */
+function isMove(row: u32): bool {
+  return row >= C.MREMAP && row <= C.MOVE_SWAP;
+}
 /** Cells that no code reads (the row has nothing to carry there). */
 function cellUsed(row: u32, column: u32): bool {
+  if (isMove(row)) return row == C.MREMAP && column != Column.EXCLUSIVE;
   if (column == Column.EXCLUSIVE) return row == C.SWAPIN || row == C.UNUSE || row == C.SPLIT || row == C.SWAPOUT;
   if (column == Column.SOFT_DIRTY) return row == C.SWAPIN || row == C.UNUSE || row == C.UNSHARE_COPY || row == C.SPLIT || row == C.SWAPOUT;
   return true;
+}
+
+function transitionName(row: u32): string {
+  switch (row) {
+    case T.UNREGISTER: return "unregister";
+    case T.CLOSE: return "close";
+    case T.MREMAP: return "mremap";
+  }
+  return "";
+}
+function transitionCall(row: u32): string {
+  return row == T.MREMAP ? "mremap" : "uffd " + transitionName(row);
+}
+function transitionSource(row: u32): string {
+  switch (row) {
+    case T.UNREGISTER: return "f369b07c8614 (v6.0)";
+    case T.CLOSE: return "c88033efe9a3 (v6.9)";
+    case T.MREMAP: return "0cef0bb836e3 (v6.13)";
+  }
+  return "";
 }
 
 /** Row of the knob table for a cell id: "name \t kind \t source \t doc". */
@@ -128,6 +164,9 @@ export function cellRow(id: u32): string {
     if (!cellUsed(row, column)) return "";
     const bit = column == Column.UFFD_WP ? "uffd-wp" : column == Column.SOFT_DIRTY ? "soft-dirty" : "PageAnonExclusive";
     const name = column == Column.UFFD_WP ? "uffd_wp" : column == Column.SOFT_DIRTY ? "soft_dirty" : "exclusive";
+    if (isMove(row) && column == Column.SOFT_DIRTY)
+      return rowName(row) + ".sets_soft_dirty\t" + cellSource(row, column) + "\tAn entry moved by " + rowFunction(row) +
+        " becomes soft-dirty.";
     const doc = "\tThe leaf built by " + rowFunction(row) + " keeps " + bit + ".";
     return rowName(row) + ".keeps_" + name + "\t" + cellSource(row, column) + doc;
   }
@@ -135,11 +174,12 @@ export function cellRow(id: u32): string {
     const row = (id - FIRST_TRANSITION) / RESIDENCIES;
     const residency = (id - FIRST_TRANSITION) % RESIDENCIES;
     if (residency > Residency.MARKER) return "";
-    const name = row == T.UNREGISTER ? "unregister" : "close";
-    const source = row == T.UNREGISTER ? "f369b07c8614 (v6.0)" : "c88033efe9a3 (v6.9)";
+    const name = transitionName(row);
+    if (name == "") return "";
+    const source = transitionSource(row);
     const kind = residency == Residency.PRESENT ? "present leaves" : residency == Residency.SWAP ? "swap entries" : "markers";
     const suffix = residency == Residency.PRESENT ? "_present" : residency == Residency.SWAP ? "_swap" : "_marker";
-    return name + ".clears" + suffix + "\tcell\t" + source + "\tuffd " + name + " clears uffd-wp in " + kind + ".";
+    return name + ".clears" + suffix + "\tcell\t" + source + "\t" + transitionCall(row) + " clears uffd-wp in " + kind + ".";
   }
   return "";
 }

@@ -186,7 +186,7 @@ function folio_collect_dirty(head: u32): void {
 /** remap_page of one page of the folio to where it is mapped. */
 function remap_page(f: u32): void {
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
-    for (let page = f & 3; page < NR_PAGES; page += HPAGE_PMD_NR) {
+    for (let page: u32 = 0; page < NR_PAGES; page++) {
       if (pmd_at(mm, page >> 2) != _PAGE_TABLE) continue;
       const e = pte_at(mm, page);
       if (!pte_present(e) || pte_pfn(e) != f) continue;
@@ -198,7 +198,7 @@ function remap_page(f: u32): void {
 /** remap_page (v6.12): nobody can tell a page of zeroes from the shared zero page, which is cheaper. */
 function try_to_map_unused_to_zeropage(f: u32): void {
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
-    for (let page = f & 3; page < NR_PAGES; page += HPAGE_PMD_NR) {
+    for (let page: u32 = 0; page < NR_PAGES; page++) {
       if (pmd_at(mm, page >> 2) != _PAGE_TABLE) continue;
       const e = pte_at(mm, page);
       if (!pte_present(e) || pte_pfn(e) != f) continue;

@@ -56,6 +56,8 @@ export const MM_UFFD: usize = 107;
 export const MM_VMA_STARTS: usize = 108;
 /** One u8 per page: the anon_vma of its VMA (0 = none yet), see mmap.ts. */
 export const MM_ANON_VMA: usize = 112;
+/** One u8 per page: how far its VMA has been moved, see vma_shift. */
+export const MM_VMA_SHIFT: usize = 136;
 
 /** struct page as arrays of bytes, index = frame number; frames 24..31 are the special ones. */
 export const PAGES: usize = WORLD + 768;

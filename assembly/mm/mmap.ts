@@ -6,8 +6,8 @@ import { at } from '../kernel/trace';
 import { vma_adjust_trans_huge } from './huge_memory';
 import { NR_PAGES } from './layout';
 import {
-  anon_vma, change_vm_flags, set_anon_vma, set_vma_starts, vm_flags, vma_end, vma_start, vma_starts, VM_ACCOUNT, VM_DAX,
-  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
+  anon_vma, change_vm_flags, set_anon_vma, set_vma_shift, set_vma_starts, vm_flags, vma_end, vma_start, vma_starts, VM_ACCOUNT, VM_DAX,
+  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, vma_shift, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
 } from './vma';
 
 /** Bit of an anon_vma: the VMA came by fork, so its chain names its parents' too. */
@@ -15,7 +15,7 @@ const CLONED: u32 = 0x80;
 
 /** Pages [first, end) as a mask. */
 // @ts-ignore: decorator
-@inline function span(first: u32, end: u32): u32 {
+@inline export function span(first: u32, end: u32): u32 {
   return ((1 << end) - 1) & ~((1 << first) - 1);
 }
 // @ts-ignore: decorator
@@ -56,6 +56,7 @@ export function anon_vma_prepare(mm: u32, page: u32): void {
 function reusable_anon_vma(mm: u32, page: u32, near: u32): u32 {
   if (!mapped(mm, near)) return 0;
   if ((vm_flags(mm, near) ^ vm_flags(mm, page)) & ~(VM_READ | VM_WRITE | VM_SOFTDIRTY)) return 0;
+  if (vma_shift(mm, near) != vma_shift(mm, page)) return 0;
   return singular(anon_vma(mm, near)) ? anon_vma(mm, near) : 0;
 }
 
@@ -63,12 +64,18 @@ function reusable_anon_vma(mm: u32, page: u32, near: u32): u32 {
 const BY_MMAP: u32 = 0;
 const BY_CHANGE: u32 = 1;
 const BY_UFFD: u32 = 2;
+const BY_MREMAP: u32 = 3;
+/** Can the VMA next to `page` be one with the VMA of `page`, but for their anonymous pages? */
+// @ts-ignore: decorator
+@inline function alike(mm: u32, page: u32, near: u32): bool {
+  return mapped(mm, near) && same_flags(vm_flags(mm, page), vm_flags(mm, near)) && vma_shift(mm, page) == vma_shift(mm, near);
+}
 /** [first, end), a VMA of its own with its new flags, merges with equal neighbours. */
 function vma_merge(mm: u32, first: u32, end: u32, by: u32): void {
   const flags = vm_flags(mm, first);
   const anon = anon_vma(mm, first);
-  let next = mapped(mm, end) && same_flags(flags, vm_flags(mm, end)) && is_mergeable_anon_vma(anon, anon_vma(mm, end));
-  let prev = first > 0 && mapped(mm, first - 1) && same_flags(flags, vm_flags(mm, first - 1));
+  let next = alike(mm, first, end) && is_mergeable_anon_vma(anon, anon_vma(mm, end));
+  let prev = first > 0 && alike(mm, first, first - 1);
   if (prev) {
     const left = anon_vma(mm, first - 1);
     const right = next ? anon_vma(mm, end) : 0;
@@ -87,8 +94,9 @@ function vma_merge(mm: u32, first: u32, end: u32, by: u32): void {
   let merged = anon;
   if (merged == 0 && prev) merged = anon_vma(mm, first - 1);
   if (merged == 0 && next) merged = anon_vma(mm, end);
-  // Who asked for the change sets the flags of all that it becomes; userfaultfd leaves them to the one that grows.
-  let soft = by == BY_UFFD && knob(K.UFFD_MERGE_LEAVES_FLAGS) ? vm_flags(mm, prev ? first - 1 : end) : flags;
+  // Who asked for the change sets the flags of all that it becomes; userfaultfd and mremap leave them to the one that grows.
+  const left = by == BY_MREMAP || (by == BY_UFFD && knob(K.UFFD_MERGE_LEAVES_FLAGS));
+  let soft = left ? vm_flags(mm, prev ? first - 1 : end) : flags;
   if (knob(K.VMA_MERGE_KEEPS_SOFT_DIRTY)) soft |= flags | (prev ? vm_flags(mm, first - 1) : 0) | (next ? vm_flags(mm, end) : 0);
   set_vma_starts(mm, starts);
   set_anon_vma(mm, span(from, to), merged);
@@ -151,12 +159,25 @@ export function remove_vmas(mm: u32, mask: u32): void {
   }
   set_vma_starts(mm, starts & ~mask);
   set_anon_vma(mm, mask, 0);
+  set_vma_shift(mm, mask, 0);
   change_vm_flags(mm, mask, 0, 0xffff);
+}
+/** copy_vma: the VMA of `first` once more, at the free pages [to, to + n), with VMA flags `flags`. It merges there. */
+export function copy_vma(mm: u32, first: u32, n: u32, to: u32, flags: u32): void {
+  const pages = span(to, to + n);
+  const anon = anon_vma(mm, first);
+  set_vma_starts(mm, vma_starts(mm) | (1 << to));
+  set_anon_vma(mm, pages, anon);
+  // Without anonymous pages nothing ties it to its old offset.
+  set_vma_shift(mm, pages, anon ? vma_shift(mm, first) + first - to : 0);
+  change_vm_flags(mm, pages, flags, 0xffff);
+  vma_merge(mm, to, to + n, BY_MREMAP);
 }
 
 /** The child's VMAs: as its parent's, but each that has anonymous pages has an anon_vma of its own. */
 export function dup_vmas(dst: u32, src: u32): void {
   set_vma_starts(dst, vma_starts(src));
+  for (let page: u32 = 0; page < NR_PAGES; page++) set_vma_shift(dst, 1 << page, vma_shift(src, page));
   let id: u32 = CLONED;
   for (let page: u32 = 0; page < NR_PAGES; page++) {
     if ((vma_starts(src) >> page) & 1) id++;

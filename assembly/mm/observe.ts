@@ -24,6 +24,8 @@ export namespace Obs {
   export const FAST_REFUSED: u32 = 9;
   /** UFFDIO_WRITEPROTECT failed after it had changed part of its range: mm; the op's word has the rest. */
   export const WP_PARTIAL: u32 = 10;
+  /** mremap failed midway: mm; version bits 0..3 = pages moved, from the first of the op's, 4..7 = target pages unmapped. */
+  export const MOVED_PARTLY: u32 = 14;
 }
 
 // @ts-ignore: decorator

@@ -26,7 +26,7 @@ function clear_soft_dirty(mm: u32, page: u32, e: u64): void {
     }
     at(P.CLEAR_SOFT_DIRTY);
     set_pte_at(mm, page, pte_wrprotect(e) & ~_PAGE_SOFT_DIRTY);
-  } else if (!is_pte_marker(e)) set_pte_at(mm, page, e & ~_PAGE_SWP_SOFT_DIRTY);
+  } else if (!is_pte_marker(e) || e & _PAGE_SWP_SOFT_DIRTY) set_pte_at(mm, page, e & ~_PAGE_SWP_SOFT_DIRTY);
 }
 
 export function clear_refs_write(mm: u32): void {

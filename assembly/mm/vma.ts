@@ -1,5 +1,5 @@
 // VMAs: one word of flags per page, and where they start. Changes to them are in mmap.ts.
-import { MM_ALIVE, MM_ANON_VMA, MM_UFFD, MM_VMA, MM_VMA_STARTS, NR_PAGES } from './layout';
+import { MM_ALIVE, MM_ANON_VMA, MM_UFFD, MM_VMA, MM_VMA_SHIFT, MM_VMA_STARTS, NR_PAGES } from './layout';
 import { _PAGE_ACCESSED, _PAGE_NX, _PAGE_PRESENT, _PAGE_USER, mm_at } from './pgtable';
 
 export const VM_READ: u32 = 0x01;
@@ -21,6 +21,7 @@ export const VM_DONTDUMP: u32 = 0x400;
 export const UFFD_OPEN: u32 = 1;
 export const UFFD_EVENT_FORK: u32 = 2;
 export const UFFD_WP_UNPOPULATED: u32 = 4;
+export const UFFD_EVENT_REMAP: u32 = 64;
 
 /** vm_page_prot of a private mapping: never the write bit. */
 export const VM_PAGE_PROT: u64 = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _PAGE_NX;
@@ -63,6 +64,14 @@ export function one_vma(mm: u32, pmd: u32): bool {
 }
 export function set_anon_vma(mm: u32, mask: u32, id: u32): void {
   for (let rest = mask; rest != 0; rest &= rest - 1) store<u8>(mm_at(mm) + (ctz(rest) as usize), id, MM_ANON_VMA);
+}
+/** vm_pgoff against the address, modulo 16: not 0 once a VMA with anonymous pages was moved. Only equal ones merge. */
+// @ts-ignore: decorator
+@inline export function vma_shift(mm: u32, page: u32): u32 {
+  return load<u8>(mm_at(mm) + (page as usize), MM_VMA_SHIFT);
+}
+export function set_vma_shift(mm: u32, mask: u32, shift: u32): void {
+  for (let rest = mask; rest != 0; rest &= rest - 1) store<u8>(mm_at(mm) + (ctz(rest) as usize), shift & 15, MM_VMA_SHIFT);
 }
 /** The eight flag words as lanes. */
 // @ts-ignore: decorator

@@ -96,7 +96,22 @@ function discard_folio(f: u32): void {
   }
 }
 
-/** Swaps out the small page `f`, which every mm that maps it maps at `page`. It stays where it cannot be reclaimed. */
+// @ts-ignore: decorator
+@inline function unmap_at(mm: u32, page: u32, f: u32, slot: u32): bool {
+  if (!mm_alive(mm) || pmd_at(mm, page >> 2) != _PAGE_TABLE) return true;
+  const e = pte_at(mm, page);
+  return !pte_present(e) || pte_pfn(e) != f || try_to_unmap_one(mm, page, e, f, slot);
+}
+/** All that maps `f` becomes swap entries: at `page`, as a rule. False: it must stay. */
+function try_to_unmap(f: u32, page: u32, slot: u32): bool {
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) if (!unmap_at(mm, page, f, slot)) return false;
+  // A process that moved it has it elsewhere.
+  for (let mm: u32 = 0; mm < NR_MMS && page_mapcount(f) != 0; mm++) {
+    for (let other: u32 = 0; other < NR_PAGES; other++) if (other != page && !unmap_at(mm, other, f, slot)) return false;
+  }
+  return true;
+}
+/** Swaps out the small page `f`, mapped at `page`. It stays where it cannot be reclaimed. */
 function shrink_page(f: u32, page: u32): void {
   if (page_flags(f) & PG_LAZYFREE) {
     discard_folio(f);
@@ -115,13 +130,9 @@ function shrink_page(f: u32, page: u32): void {
     set_page_dirty(f);
   }
   at(P.ADD_TO_SWAP);
-  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
-    if (!mm_alive(mm) || pmd_at(mm, page >> 2) != _PAGE_TABLE) continue;
-    const e = pte_at(mm, page);
-    if (pte_present(e) && pte_pfn(e) == f && !try_to_unmap_one(mm, page, e, f, slot)) {
-      if (added) delete_from_swap_cache(f);
-      return;
-    }
+  if (!try_to_unmap(f, page, slot)) {
+    if (added) delete_from_swap_cache(f);
+    return;
   }
   if (page_mapcount(f) != 0) return;
   if (page_flags(f) & PG_DIRTY && !knob(K.MUTANT_PAGEOUT_DROPS_DIRTY)) {

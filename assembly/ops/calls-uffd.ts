@@ -5,18 +5,20 @@ import { Obs, observe } from '../mm/observe';
 import {
   mwriteprotect_range, userfaultfd_register, userfaultfd_release, userfaultfd_unregister, WP_ENOENT,
 } from '../mm/userfaultfd';
-import { mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, UFFD_WP_UNPOPULATED } from '../mm/vma';
+import { mm_uffd, UFFD_EVENT_FORK, UFFD_EVENT_REMAP, UFFD_OPEN, UFFD_WP_UNPOPULATED } from '../mm/vma';
 import { interleaved, setInterleaved } from '../mm/vmf';
 import { done, mapped_pages } from './calls';
-import { arg_mask, F_UFFD_EVENT_FORK, F_UFFD_WP_UNPOPULATED, op_page, R } from './table';
+import { arg_mask, F_UFFD_EVENT_FORK, F_UFFD_EVENT_REMAP, F_UFFD_WP_UNPOPULATED, op_page, R } from './table';
 import { wake_sleepers } from './threads';
 
 export function op_uffd_reg(mm: u32, mask: u32, flags: u32, index: u32): u32 {
   let features: u32 = flags & F_UFFD_EVENT_FORK ? UFFD_EVENT_FORK : 0;
   if (flags & F_UFFD_WP_UNPOPULATED) features |= UFFD_WP_UNPOPULATED;
+  if (flags & F_UFFD_EVENT_REMAP) features |= UFFD_EVENT_REMAP;
   if (!userfaultfd_register(mm, mask, features)) return R.REFUSED;
   const granted = mm_uffd(mm);
-  observe(Obs.SYSCALL, 0, 0, 0, 0, index, (granted & UFFD_WP_UNPOPULATED ? 1 : 0) | (granted & UFFD_EVENT_FORK ? 2 : 0));
+  const said = (granted & UFFD_WP_UNPOPULATED ? 1 : 0) | (granted & UFFD_EVENT_FORK ? 2 : 0) | (granted & UFFD_EVENT_REMAP ? 4 : 0);
+  observe(Obs.SYSCALL, 0, 0, 0, 0, index, said);
   return R.OK;
 }
 /** Wakes with a non-interleaved scheduler: a woken thread runs to its end inside the waking op. */

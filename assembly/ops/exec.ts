@@ -17,6 +17,7 @@ import {
   done, exit_mmap, mapped_pages, op_fork, op_hread, op_hwrite, op_mmap, op_pageout, op_put, op_thp_split,
 } from './calls';
 import { op_madv_free } from './calls-advice';
+import { op_mremap } from './calls-moves';
 import { op_uffd_close, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
   arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
@@ -118,6 +119,7 @@ function exec_op(word: u32, index: u32): u32 {
       const mask = mapped_pages(mm, word);
       return alive && mask != 0 ? op_madv_free(mm, mask, index) : R.SKIP;
     }
+    case Op.MREMAP: return alive ? op_mremap(mm, word, index) : R.SKIP;
   }
   return R.SKIP;
 }
@@ -137,6 +139,7 @@ function takes_mmap_lock(word: u32): bool {
     case Op.EXIT:
     case Op.MPROTECT:
     case Op.CLEAR_REFS:
+    case Op.MREMAP:
     case Op.UFFD_REG:
     case Op.UFFD_UNREG:
     case Op.UFFD_CLOSE: return true;

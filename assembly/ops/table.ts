@@ -5,6 +5,7 @@
 //   bits 8..11  page argument      0..7 one page, 8 = p0..p3, 9 = p4..p7, 10 = p0..p7
 //   bits 12..13 mm Y or handle     bit 14      thread: 0 = X.1 (CPU 0), 1 = X.2 (CPU 1)
 //   bits 16..24 flags of the op    bit 25      runs concurrently with the next op
+//   (of an op that moves pages, bits 16..19 are the page argument that they go to)
 //   bits 26..31 schedule of such a pair: bit k of the field = which of the two steps at the k-th choice
 
 export namespace Op {
@@ -32,7 +33,8 @@ export namespace Op {
   export const HWRITE: u32 = 21;
   export const PUT: u32 = 22;
   export const MADV_FREE: u32 = 23;
-  export const COUNT: u32 = 24;
+  export const MREMAP: u32 = 24;
+  export const COUNT: u32 = 25;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -47,6 +49,7 @@ export const F_MPROTECT_RW: u32 = 1;
 export const F_PAGEOUT_MADV: u32 = 1;
 export const F_UFFD_EVENT_FORK: u32 = 1;
 export const F_UFFD_WP_UNPOPULATED: u32 = 2;
+export const F_UFFD_EVENT_REMAP: u32 = 128;
 export const F_GUP_WRITE: u32 = 1;
 export const F_GUP_PIN: u32 = 2;
 export const F_GUP_LONGTERM: u32 = 4;
@@ -85,6 +88,11 @@ export const OP_SCHEDULE_BITS: u32 = 6;
 @inline export function op_flags(w: u32): u32 {
   return (w >> 16) & 0x1ff;
 }
+/** Page argument that an op of shape X R->Q moves its pages to. */
+// @ts-ignore: decorator
+@inline export function op_target(w: u32): u32 {
+  return (w >> 16) & 15;
+}
 // @ts-ignore: decorator
 @inline export function op_word(code: u32, mm: u32, page: u32, y: u32, flags: u32): u32 {
   return code | (mm << 6) | (page << 8) | (y << 12) | (flags << 16);
@@ -120,8 +128,8 @@ export namespace R {
 
 /**
  * Row of the table for people: "name \t arguments \t flags \t doc".
- * Arguments: X, Y mms; P one page; R a page or a range; h a handle. Flags: groups separated by ";", alternatives by
- * ",", each value=TEXT (an empty text is the default of its group).
+ * Arguments: X, Y mms; P one page; R a page or a range; Q as many pages elsewhere; h a handle. Flags: groups separated
+ * by ";", alternatives by ",", each value=TEXT (an empty text is the default of its group).
  */
 export function opRow(code: u32): string {
   switch (code) {
@@ -138,7 +146,7 @@ export function opRow(code: u32): string {
     case Op.NUMA_HINT: return "numa_hint\tX R\t\tNUMA balancing makes the entries protnone.";
     case Op.CLEAR_REFS: return "clear_refs\tX\t\tReset soft-dirty of the whole process (echo 4 > clear_refs).";
     case Op.THP_SPLIT: return "thp_split\tX R\t\tSplit the PMD mapping; the huge page stays.";
-    case Op.UFFD_REG: return "uffd_reg\tX R\t0=WP;0=,1=EVENT_FORK;0=,2=WP_UNPOPULATED\tRegister for write-protect; the features count when the uffd is created.";
+    case Op.UFFD_REG: return "uffd_reg\tX R\t0=WP;0=,1=EVENT_FORK;0=,2=WP_UNPOPULATED;0=,128=EVENT_REMAP\tRegister for write-protect; the features count when the uffd is created.";
     case Op.UFFD_UNREG: return "uffd_unreg\tX R\t\tUFFDIO_UNREGISTER.";
     case Op.UFFD_CLOSE: return "uffd_close\tX\t\tClose the uffd of X.";
     case Op.WP: return "wp\tX R\t\tUFFDIO_WRITEPROTECT: protect.";
@@ -149,6 +157,7 @@ export function opRow(code: u32): string {
     case Op.HWRITE: return "hwrite\th\t\tThe kernel or a device writes through a write handle.";
     case Op.PUT: return "put\th\t\tDrop the reference.";
     case Op.MADV_FREE: return "madv_free\tX R\t\tMADV_FREE: anonymous pages may be dropped, and read as zero then, until somebody stores to them.";
+    case Op.MREMAP: return "mremap\tX R->Q\t\tMove the mapping to other addresses (MREMAP_MAYMOVE | MREMAP_FIXED); what is mapped there goes.";
   }
   return "";
 }

@@ -11,9 +11,9 @@
 //   R with DONT_COW                        reads are not judged: the caller accepted the wrong side of a COW.
 //   anything after the owner's zap         weak.
 import {
-  DAX, descends, drop, foreign, FREED, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version, has,
-  held, hold, life, MAPPED, own_since, promise, promised, set_handle_state, SHARED, sign, WILD, WP_MAYBE, WP_YES,
-  WRITABLE,
+  DAX, descends, drop, foreign, FREED, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version,
+  has, held, hold, life, mask, MAPPED, owner_wrote, promise, promised, SCATTERED, set_handle_page, set_handle_state, SHARED, sign, WILD,
+  WP_MAYBE, WP_YES, WRITABLE,
 } from './promises';
 import { I } from './invariants';
 import { violate } from './report';
@@ -55,7 +55,7 @@ export function hread(h: u32, version: u32): void {
     expected = promised(mm, page);
     if (version == expected || expected == WILD) return;
   } else {
-    if (version == expected || own_since(version, handle_life(h), page, handle_time(h))) return;
+    if (version == expected || owner_wrote(h, version)) return;
   }
   const leak = foreign(version, handle_life(h));
   violate(leak ? I.COW_LEAK : I.PIN_DETACHED, mm, page, h, expected, version, 0);
@@ -78,22 +78,26 @@ export function hwrite(h: u32, version: u32): void {
 
 /** A write to a page that fork may have shared: forget what its possible users were promised. */
 function spread(h: u32, state: u32): void {
-  const page = handle_page(h);
   const owner = handle_life(h);
   const since = handle_time(h);
+  // Who moved pages may have this one anywhere.
+  const scattered = (state & H.MOVED) != 0 || (mask(0, SCATTERED) | mask(1, SCATTERED) | mask(2, SCATTERED)) != 0;
+  const pages: u32 = scattered ? 0xff : 1 << handle_page(h);
   for (let mm: u32 = 0; mm < 3; mm++) {
     const who = life(mm);
-    if (who == 0 || !has(mm, MAPPED, page)) continue;
+    if (who == 0) continue;
     // The owner may hold on to the page even after a store (reuse); a child's store always left it.
-    const sees = who == owner ? (state & H.ATTACHED) != 0 : has(mm, SHARED, page) && descends(who, owner, since);
-    if (sees) promise(mm, page, WILD);
+    let sees = mask(mm, MAPPED);
+    if (who == owner) sees &= (state & H.ATTACHED) != 0 ? 1 << handle_page(h) : 0;
+    else sees &= descends(who, owner, since) ? pages & mask(mm, SHARED) : 0;
+    for (; sees != 0; sees &= sees - 1) promise(mm, ctz(sees), WILD);
   }
   for (let m = held(); m != 0; m &= m - 1) {
     const other = ctz(m);
-    if (handle_page(other) != page) continue;
+    const s = handle_state(other);
+    if (((pages >> handle_page(other)) & 1) == 0 && (s & H.MOVED) == 0) continue;
     const who = handle_life(other);
     if (who != owner && !descends(who, owner, since)) continue;
-    const s = handle_state(other);
     // A strict pin is compared with its owner's page, which is WILD now if it can be concerned.
     if ((s & (H.PIN | H.STRICT)) != (H.PIN | H.STRICT)) set_handle_state(other, s | H.UNJUDGED);
   }
@@ -112,6 +116,16 @@ export function detach(mm: u32, pages: u32): void {
   }
 }
 
+/** The owner moved page `from` to `to`: its handles that still hold what it sees there go along. */
+export function follow(mm: u32, from: u32, to: u32): void {
+  for (let m = held(); m != 0; m &= m - 1) {
+    const h = ctz(m);
+    const state = handle_state(h);
+    if (handle_mm(h) != mm || handle_life(h) != life(mm) || handle_page(h) != from || (state & H.ATTACHED) == 0) continue;
+    set_handle_page(h, to);
+    set_handle_state(h, state | H.MOVED);
+  }
+}
 /** The owner forks, or gives these pages up: what it holds there by GET may be shared, or not its own page, from now on. */
 export function owner_forks(mm: u32, pages: u32): void {
   for (let m = held(); m != 0; m &= m - 1) {
@@ -133,7 +147,7 @@ export function pinned(mm: u32): u32 {
     const h = ctz(m);
     const state = handle_state(h);
     if (handle_mm(h) != mm || handle_life(h) != life(mm) || (state & H.PIN) == 0) continue;
-    pages |= handle_page(h) < 4 ? 0x0f : 0xf0;
+    pages |= mask(mm, SCATTERED) | (handle_page(h) < 4 ? 0x0f : 0xf0);
   }
   return pages;
 }

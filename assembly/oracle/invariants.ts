@@ -37,7 +37,7 @@ export function invariantRow(id: u32): string {
     case I.TLB_STALE: return "tlb-stale\tstructure\tPast the flush point no TLB entry is more permissive than the leaf.";
     case I.NO_PROGRESS: return "no-progress\treference\tNo fault or GUP loop repeats with identical state, and every sleeper has somebody to wake it.";
     case I.DATA_LOST: return "data-lost\treference\tContents equal a sequential memory; discarded data never comes back.";
-    case I.SOFTDIRTY_LOST: return "softdirty-lost\treference\tA page written since clear_refs is reported soft-dirty.";
+    case I.SOFTDIRTY_LOST: return "softdirty-lost\treference\tA page written, or moved to its address, since clear_refs is reported soft-dirty.";
     case I.WP_STRAY: return "wp-stray\tstructure\tuffd-wp stands in an entry only inside a registered VMA, and events come only for pages somebody protected.";
     case I.WRONG_DECODER: return "wrong-decoder\tstructure\tPresent-leaf accessors are never applied to non-present entries, nor the reverse.";
     case I.NOT_EXCLUSIVE: return "not-exclusive\tstructure\tPageAnonExclusive means one reference from page tables and swap; write on private anonymous memory, and a pin, imply it.";

@@ -46,10 +46,13 @@ export const FREED: usize = 24;
 
 /** Number of this life of the mm id; 0 = no such process. */
 const LIFE: usize = 16;
+/** 0xff once this process, or one that it came from, moved pages: a huge page's parts may lie anywhere. */
+export const SCATTERED: usize = 26;
 /** Features of the uffd: UFFD_* of this file. */
 const UFFD: usize = 17;
 export const UFFD_FORKS: u32 = 1;
 export const UFFD_UNPOPULATED: u32 = 2;
+export const UFFD_REMAPS: u32 = 4;
 
 /** A promised version that is not judged until the next store or zap. */
 export const WILD: u32 = 0xff;
@@ -103,6 +106,16 @@ export function filled(mm: u32): u32 {
   const versions = i64x2.splat(load<u64>(at(mm)));
   // As signed bytes: versions are 1..64, WILD is -1.
   return i8x16.bitmask(i8x16.gt_s(versions, i64x2.splat(0))) & 0xff & ~mask(mm, FREED);
+}
+/** What is promised of page `from`, mask by mask, is from now on promised of page `to`, and nothing of `from`. */
+export function move_page(mm: u32, from: u32, to: u32): void {
+  for (let which = MAPPED; which < SCATTERED; which++) {
+    if (which == LIFE || which == UFFD) continue;
+    const pages = mask(mm, which);
+    set_mask(mm, which, (pages & ~((1 << from) | (1 << to))) | (((pages >> from) & 1) << to));
+  }
+  promise(mm, to, promised(mm, from));
+  promise(mm, from, 0);
 }
 /** The pages of the mask read as zeroes from now on. */
 export function promise_zeroes(mm: u32, pages: u32): void {
@@ -161,11 +174,6 @@ export function descends(who: u32, ancestor: u32, since: u32): bool {
 export function via_handle(version: u32): bool {
   return (author(version) & VIA_HANDLE) != 0;
 }
-/** Was the version written by this life at this page, after that time? */
-export function own_since(version: u32, who: u32, page: u32, since: u32): bool {
-  const a = author(version);
-  return (a & 0x7fff) == (who | (page << 8)) && a >> 16 > since;
-}
 /**
  * Is the version another process's data for this life? Data that the life or its ancestors had before the forks that
  * lead to it may be stale, but it is no leak.
@@ -206,6 +214,8 @@ export namespace H {
   export const FORKED: u32 = 8;
   /** Reads are not judged. */
   export const UNJUDGED: u32 = 16;
+  /** The owner moved the page since the grant, so what it wrote there may bear another address. */
+  export const MOVED: u32 = 32;
 }
 
 // @ts-ignore: decorator
@@ -249,6 +259,16 @@ export function set_handle_state(h: u32, state: u32): void {
 // @ts-ignore: decorator
 @inline export function handle_life(h: u32): u32 {
   return load<u8>(handle_at(h), 3);
+}
+export function set_handle_page(h: u32, page: u32): void {
+  store<u8>(handle_at(h), page, 2);
+}
+/** Did the handle's owner write this version at the handle's page, after the grant? */
+export function owner_wrote(h: u32, version: u32): bool {
+  const a = author(version);
+  const there = (handle_state(h) & H.MOVED) != 0 ? a & 0xff : a & 0x7fff;
+  const wanted = (handle_state(h) & H.MOVED) != 0 ? handle_life(h) : handle_life(h) | (handle_page(h) << 8);
+  return there == wanted && a >> 16 > handle_time(h);
 }
 /** Version seen through the handle when it was granted. */
 // @ts-ignore: decorator

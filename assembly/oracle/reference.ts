@@ -7,7 +7,7 @@ import {
 import { granted, hread, hwrite } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
-import { syscall, unsure } from './syscalls';
+import { move, syscall, unsure } from './syscalls';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
 import { arg_mask, F_GUP_WRITE, op_flags, op_page } from '../ops/table';
 
@@ -46,6 +46,9 @@ const EVENT_WRITE: u32 = 1;
       return;
     case Obs.WP_PARTIAL:
       unsure(mm, arg_mask(op_page(word)) & mask(mm, REGISTERED));
+      return;
+    case Obs.MOVED_PARTLY:
+      move(word, obs_version(o) & 15, obs_version(o) >> 4);
       return;
     case Obs.NO_PROGRESS:
       // detail 0: a loop that repeats itself.

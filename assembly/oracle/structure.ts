@@ -163,7 +163,9 @@ function explain_leaf(mm: u32, page: u32, e: u64, vma: u32, f: u32): void {
 function check_nonpresent(mm: u32, page: u32, e: u64, vma: u32): void {
   if (is_swap_pte(e)) check_swap(mm, page, e, vma);
   else {
-    if (e != make_pte_marker(PTE_MARKER_UFFD_WP)) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.MARKER);
+    // mremap makes markers soft-dirty, too.
+    const kind = e & ~_PAGE_SWP_SOFT_DIRTY;
+    if (kind != make_pte_marker(PTE_MARKER_UFFD_WP)) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.MARKER);
     if ((vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.MARKER);
   }
   if (vma == 0) miscount(Count.LEFTOVER, 0, mm, page, 0, 1);

@@ -1,14 +1,16 @@
 // What each call promises once it has taken effect.
 import {
-  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, FREED, held, life, MAPPED, mask, promise_zeroes, REGISTERED,
-  release, set_mask, set_uffd, SHARED, TRACKING, uffd, UFFD_FORKS, UFFD_UNPOPULATED, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
+  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, FREED, has, held, life, MAPPED, mask, move_page, promise_zeroes,
+  REGISTERED, release, SCATTERED, set_mask, set_uffd, SHARED, TRACKING, uffd, UFFD_FORKS, UFFD_REMAPS, UFFD_UNPOPULATED, WP_MAYBE, WP_YES,
+  WRITABLE, WRITE_SEEN,
 } from './promises';
-import { detach, owner_forks, pinned } from './handles';
-import { arg_mask, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_y } from '../ops/table';
+import { detach, follow, owner_forks, pinned } from './handles';
+import { arg_first, arg_mask, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_target, op_y } from '../ops/table';
 
 /** Flags of the uffd_reg record: features of the uffd, as UFFDIO_API told the program when it was created. */
 const GRANTED_UNPOPULATED: u32 = 1;
 const GRANTED_EVENT_FORK: u32 = 2;
+const GRANTED_EVENT_REMAP: u32 = 4;
 
 /** A call took effect; `flags` are those of its record. */
 export function syscall(word: u32, flags: u32): void {
@@ -20,12 +22,7 @@ export function syscall(word: u32, flags: u32): void {
       map(mm, (op_flags(word) & F_MMAP_DAX) != 0 ? 0xff : range, (op_flags(word) & F_MMAP_DAX) != 0);
       return;
     case Op.MUNMAP:
-      zap(mm, pages);
-      drop(mm, MAPPED, pages);
-      drop(mm, WRITABLE, pages);
-      drop(mm, REGISTERED, pages);
-      drop(mm, TRACKING, pages);
-      drop(mm, DAX, pages);
+      unmap(mm, pages);
       return;
     case Op.FORK:
       fork(mm, op_y(word));
@@ -71,6 +68,44 @@ export function syscall(word: u32, flags: u32): void {
     case Op.MADV_FREE:
       give_up(mm, pages);
       return;
+    case Op.MREMAP: {
+      const moved = pages >> arg_first(op_page(word));
+      move(word, moved, moved);
+      return;
+    }
+  }
+}
+
+function unmap(mm: u32, pages: u32): void {
+  zap(mm, pages);
+  drop(mm, MAPPED, pages);
+  drop(mm, WRITABLE, pages);
+  drop(mm, REGISTERED, pages);
+  drop(mm, TRACKING, pages);
+  drop(mm, DAX, pages);
+}
+
+/**
+ * mremap moved the pages of `moved` to what was unmapped of its target, `zapped` (bits from the first page of either).
+ * Protection, tracking and handles go along; the registration, and uffd-wp with it, only if the uffd hears of it.
+ */
+export function move(word: u32, moved: u32, zapped: u32): void {
+  const mm = op_mm(word);
+  const from = arg_first(op_page(word));
+  const to = arg_first(op_target(word));
+  unmap(mm, (zapped << to) & mask(mm, MAPPED));
+  set_mask(mm, SCATTERED, 0xff);
+  for (let rest = moved; rest != 0; rest &= rest - 1) {
+    const page = from + ctz(rest);
+    const there = to + ctz(rest);
+    move_page(mm, page, there);
+    if (held() != 0) follow(mm, page, there);
+    // What is at an address now was elsewhere before: for who tracks changes that is one.
+    if (has(mm, TRACKING, there)) add(mm, DIRTY, (1 << there) & filled(mm));
+    add(mm, WRITE_SEEN, there < 4 ? 0x0f : 0xf0);
+    if ((uffd(mm) & UFFD_REMAPS) != 0) continue;
+    unprotect(mm, 1 << there);
+    drop(mm, REGISTERED, 1 << there);
   }
 }
 
@@ -103,7 +138,7 @@ function give_up(mm: u32, pages: u32): void {
 function register(mm: u32, pages: u32, flags: u32): void {
   const forks = (flags & GRANTED_EVENT_FORK) != 0 ? UFFD_FORKS : 0;
   const unpopulated = (flags & GRANTED_UNPOPULATED) != 0 ? UFFD_UNPOPULATED : 0;
-  set_uffd(mm, forks | unpopulated);
+  set_uffd(mm, forks | unpopulated | ((flags & GRANTED_EVENT_REMAP) != 0 ? UFFD_REMAPS : 0));
   add(mm, REGISTERED, pages);
 }
 
@@ -142,6 +177,7 @@ function fork(parent: u32, child: u32): void {
   set_mask(child, WRITABLE, mask(parent, WRITABLE));
   set_mask(child, DAX, mask(parent, DAX));
   set_mask(child, FREED, mask(parent, FREED));
+  set_mask(child, SCATTERED, mask(parent, SCATTERED));
   // The child's entries and VMAs are copies, soft-dirty included.
   set_mask(child, TRACKING, mask(parent, TRACKING));
   set_mask(child, DIRTY, mask(parent, DIRTY));

@@ -48,7 +48,7 @@ function hash_ordered(living: u32, order: usize): u64 {
 }
 /** What a process looks like before anything has a name. */
 function looks(mm: u32, order: usize): u64 {
-  let h: u64 = (load<u8>(mm_at(mm), MM_HAS_PINNED) as u64) | ((mm_uffd(mm) as u64) << 1) | ((uffd(mm) as u64) << 4);
+  let h: u64 = (load<u8>(mm_at(mm), MM_HAS_PINNED) as u64) | ((mm_uffd(mm) as u64) << 1) | ((uffd(mm) as u64) << 9);
   for (let k: u32 = 0; k < nrPages; k++) {
     const page: u32 = load<u8>(order + (k as usize));
     const pmd = pmd_at(mm, page >> 2);

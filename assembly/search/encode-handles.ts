@@ -3,7 +3,7 @@ import { HANDLE_SIZE, HANDLES, NR_FRAMES, NR_SLEEPERS, SLEEPER_SIZE, SLEEPERS } 
 import { page_version } from '../mm/page';
 import { F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y } from '../ops/table';
 import {
-  foreign, H, handle_life, handle_state, handle_time, handle_version, held, life, own_since,
+  foreign, H, handle_life, handle_page, handle_state, handle_version, held, life, owner_wrote,
 } from '../oracle/promises';
 import { FRAME_NAME, HANDLE_ORDER, HANDLE_PLACE, MM_PLACE } from './area';
 import { DEAD, frame, put, Symmetry, symmetry, UNNAMED } from './names';
@@ -26,8 +26,8 @@ function handle_key(h: u32, order: usize): u32 {
   const handle = handle_at(h);
   const f: u32 = load<u8>(handle, 3);
   const named: u32 = f >= NR_FRAMES ? f & 31 : load<u8>(FRAME_NAME + (f as usize)) & 31;
-  return holder(h) | (place_of(load<u8>(handle, 2), order) << 2) | ((load<u16>(handle, 4) as u32) << 5) |
-    (state_of(h) << 14) | (named << 19) | (after_detach(h, f) << 24);
+  return holder(h) | (place_of(handle_page(h), order) << 2) | ((load<u16>(handle, 4) as u32) << 5) |
+    (state_of(h) << 14) | (named << 20) | (after_detach(h, f) << 25);
 }
 /** Place of the process that took the handle, if it still lives. */
 // @ts-ignore: decorator
@@ -70,7 +70,7 @@ function order_handles(order: usize): u32 {
 @inline function after_detach(h: u32, f: u32): u32 {
   if ((handle_state(h) & H.UNJUDGED) != 0) return 0;
   const v = page_version(f);
-  if (v == handle_version(h) || own_since(v, handle_life(h), load<u8>(handle_at(h), 2), handle_time(h))) return 0;
+  if (v == handle_version(h) || owner_wrote(h, v)) return 0;
   return foreign(v, handle_life(h)) ? 2 : 1;
 }
 export function encode_handles(order: usize): u32 {
@@ -81,7 +81,7 @@ export function encode_handles(order: usize): u32 {
     const h: u32 = load<u8>(HANDLE_ORDER + (k as usize));
     const handle = handle_at(h);
     const f: u32 = load<u8>(handle, 3);
-    put(holder(h) | (place_of(load<u8>(handle, 2), order) << 2) | (frame(f) << 5) | ((load<u16>(handle, 4) as u32) << 10) |
+    put(holder(h) | (place_of(handle_page(h), order) << 2) | (frame(f) << 5) | ((load<u16>(handle, 4) as u32) << 10) |
       (state_of(h) << 19));
     put(after_detach(h, f) | ((symmetry == Symmetry.NONE ? h : 0) << 2));
   }

@@ -1,9 +1,9 @@
 // A process in the encoding of a state: its entries, VMAs, translations and promises.
 import { MM_HAS_PINNED, TLB, TLB_CPU_SIZE } from '../mm/layout';
 import { is_swap_pte, mm_at, pmd_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, swp_offset } from '../mm/pgtable';
-import { anon_vma, mm_uffd, vm_flags, vma_starts } from '../mm/vma';
+import { anon_vma, mm_uffd, vm_flags, vma_shift, vma_starts } from '../mm/vma';
 import {
-  DAX, DIRTY, FREED, MAPPED, mask, promised, REGISTERED, SHARED, TRACKING, uffd, WP_MAYBE, WP_YES, WRITABLE,
+  DAX, DIRTY, FREED, MAPPED, mask, promised, REGISTERED, SCATTERED, SHARED, TRACKING, uffd, WP_MAYBE, WP_YES, WRITABLE,
 } from '../oracle/promises';
 import { frame, nrPages, put, slot, Symmetry, symmetry, version } from './names';
 import { apart, getsForWrite, presentBits, swapBits, vmaBits } from './relevance';
@@ -27,7 +27,8 @@ function leaf(e: u64): u32 {
     (((mask(mm, WP_YES) >> page) & 1) << 2) | (((mask(mm, WP_MAYBE) >> page) & 1) << 3) |
     (((mask(mm, REGISTERED) >> page) & 1) << 4) | (((mask(mm, DIRTY) >> page) & 1) << 5) |
     (((mask(mm, TRACKING) >> page) & 1) << 6) | (getsForWrite ? ((mask(mm, SHARED) >> page) & 1) << 7 : 0);
-  return all | (((mask(mm, DAX) >> page) & 1) << 8) | (((mask(mm, FREED) >> page) & 1) << 16);
+  return all | (((mask(mm, DAX) >> page) & 1) << 8) | (((mask(mm, FREED) >> page) & 1) << 16) |
+    (((mask(mm, SCATTERED) >> page) & 1) << 9);
 }
 /** anon_vmas are told apart within a process only: the first page of this order that has the same. */
 // @ts-ignore: decorator
@@ -39,8 +40,8 @@ function leaf(e: u64): u32 {
   return (first + 1) | ((id >> 7) << 4);
 }
 export function encode_mm(mm: u32, order: usize): void {
-  put(1 | ((load<u8>(mm_at(mm), MM_HAS_PINNED) as u32) << 1) | (mm_uffd(mm) << 2) | (uffd(mm) << 5) |
-    (symmetry < Symmetry.MMS ? mm << 8 : 0));
+  put(1 | ((load<u8>(mm_at(mm), MM_HAS_PINNED) as u32) << 1) | (mm_uffd(mm) << 2) | (uffd(mm) << 10) |
+    (symmetry < Symmetry.MMS ? mm << 18 : 0));
   const pud = pud_at(mm);
   put(pud == 0 ? 0 : pmd_trans_huge(pud) ? leaf(pud) : 1 << 16);
   let tables: u32 = 0;
@@ -52,7 +53,8 @@ export function encode_mm(mm: u32, order: usize): void {
       put(pmd == 0 ? 0 : pmd_trans_huge(pmd) ? leaf(pmd) : 1 << 16);
     }
     put(pmd_trans_huge(pmd) || pmd == 0 ? 0 : leaf(pte_at(mm, page)));
-    put((vm_flags(mm, page) & vmaBits) | (anon(mm, order, k, page) << 12) | (((vma_starts(mm) >> page) & 1) << 20));
+    put((vm_flags(mm, page) & vmaBits) | (anon(mm, order, k, page) << 12) | (((vma_starts(mm) >> page) & 1) << 20) |
+      (vma_shift(mm, page) << 21));
     const tlb = TLB + ((mm as usize) << 3) + (page as usize);
     put(cached(load<u8>(tlb)) | (cached(load<u8>(tlb, TLB_CPU_SIZE)) << 8) | (version(promised(mm, page)) << 16));
     put(promises_at(mm, page));

@@ -103,6 +103,7 @@ export class Expresser {
     const { vocabulary } = this;
     switch (name) {
       case 'numa_hint':
+      case 'mremap':
         return undefined;
       case 'pageout':
         if (!this.#can.has('SWAP')) return undefined;

@@ -10,7 +10,8 @@ export type ObservationKind =
   | 'syscall'
   | 'no-progress'
   | 'fast-refused'
-  | 'wp-partial';
+  | 'wp-partial'
+  | 'moved-partly';
 
 const KINDS: readonly (ObservationKind | undefined)[] = [
   undefined,
@@ -24,6 +25,10 @@ const KINDS: readonly (ObservationKind | undefined)[] = [
   'no-progress',
   'fast-refused',
   'wp-partial',
+  undefined,
+  undefined,
+  undefined,
+  'moved-partly',
 ];
 
 export interface Observation {

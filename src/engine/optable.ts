@@ -1,5 +1,5 @@
 // The table of operations as data, read from the module's rows (assembly/ops/table.ts).
-import { decodeOp, encodeOp, MM_NAMES, type OpFields, PAGE_COUNT, PAGE_NAMES } from './opword.js';
+import { decodeOp, encodeOp, MM_NAMES, type OpFields, PAGE_COUNT, PAGE_NAMES, pagesOf, TARGET_MASK } from './opword.js';
 
 export interface FlagChoice {
   readonly value: number;
@@ -16,11 +16,13 @@ export interface FlagGroup {
 export interface OpInfo {
   readonly code: number;
   readonly name: string;
-  /** Shape of the arguments as in the table: "X R", "X P", "X->Y", "X", "h=X P", "h" or "". */
+  /** Shape of the arguments as in the table: "X R", "X P", "X R->Q", "X->Y", "X", "h=X P", "h" or "". */
   readonly shape: string;
   readonly takesMm: boolean;
   /** 'P' one page, 'R' a page or a range. */
   readonly pages: 'P' | 'R' | undefined;
+  /** Moves its pages to as many others, named by the low bits of the flags. */
+  readonly takesTarget: boolean;
   readonly takesY: 'mm' | 'handle' | undefined;
   /** Accesses run on a thread of X; other ops do not care. */
   readonly takesThread: boolean;
@@ -40,6 +42,7 @@ export function parseOpRow(code: number, row: string): OpInfo {
     shape,
     takesMm: shape.includes('X'),
     pages,
+    takesTarget: shape.includes('->Q'),
     takesY: shape.includes('Y') ? 'mm' : shape.includes('h') ? 'handle' : undefined,
     takesThread: pages === 'P',
     groups,
@@ -72,6 +75,7 @@ export function wordError(ops: readonly OpInfo[], word: number): string | undefi
     if (fields.y >= MM_NAMES.length) return `${op.name}: no process ${fields.y}`;
     if (fields.y === fields.mm) return `${op.name}: ${MM_NAMES[fields.mm]} cannot become itself`;
   }
+  if (op.takesTarget) return targetError(op.name, fields);
   const rest = op.groups.reduce((flags, { mask }) => flags & ~mask, fields.flags);
   if (rest !== 0) return `${op.name}: no flags ${rest}`;
   const chosen = op.groups.map((group) => choiceOf(group, fields.flags));
@@ -81,6 +85,15 @@ export function wordError(ops: readonly OpInfo[], word: number): string | undefi
     if (chosen.includes('thp')) return `${op.name}: dax and thp exclude each other`;
   }
   return undefined;
+}
+
+function targetError(name: string, { page, flags }: OpFields): string | undefined {
+  if (flags > TARGET_MASK) return `${name}: no flags ${flags & ~TARGET_MASK}`;
+  const sizes = [page, flags].map((argument) => (argument < PAGE_NAMES.length ? pagesOf(argument).length : 0));
+  if (sizes[1] === 0) return `${name}: no page argument ${flags}`;
+  if (sizes.includes(PAGE_COUNT)) return `${name}: nothing is left to move p0..p7 to`;
+  if (sizes[0] !== sizes[1]) return `${name}: ${PAGE_NAMES[page]} and ${PAGE_NAMES[flags]} differ in size`;
+  return page === flags ? `${name}: ${PAGE_NAMES[page]} is there already` : undefined;
 }
 
 /** The op with every field that it does not use set to zero; `second` = it is the other half of a pair. */

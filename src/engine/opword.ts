@@ -18,6 +18,8 @@ export const PAGE_NAMES: readonly string[] = [
 ];
 export const HANDLE_COUNT = 4;
 export const SCHEDULE_BITS = 6;
+/** Bits of the flags that are the target of a move, an index into PAGE_NAMES. */
+export const TARGET_MASK = 15;
 export const MAX_OPS = 64;
 
 export interface OpFields {

@@ -89,7 +89,7 @@ function eventsOf(step: TracedStep, words: Uint32Array, ops: readonly OpInfo[], 
   const events = step.observations.flatMap((seen) => eventText(seen, words, ops, handle, step));
   for (const [i, result] of step.results.entries()) {
     const op = ops[words[step.first + i]! & 63]!;
-    if (result === RESULT.FAULT) events.push(op.shape.startsWith('h=') ? '-EFAULT' : 'SIGSEGV');
+    if (result === RESULT.FAULT) events.push(op.shape.startsWith('h=') || op.takesTarget ? '-EFAULT' : 'SIGSEGV');
   }
   return events;
 }

@@ -1,5 +1,5 @@
 // What "smaller" means for a program, and every program one step smaller than a given one.
-import { canonical, type OpInfo } from '../engine/optable.js';
+import { canonical, type OpInfo, wordError } from '../engine/optable.js';
 import { decodeOp, encodeOp, HANDLE_COUNT, MM_NAMES, type OpFields, PAGE_COUNT, PAGE_NAMES } from '../engine/opword.js';
 
 type Program = readonly OpFields[];
@@ -30,7 +30,8 @@ export function weight(ops: readonly OpInfo[], words: Uint32Array): number {
     const fields = decodeOp(word);
     const { mm, page, y, cpu, flags, pair, schedule } = fields;
     const op = ops[fields.code]!;
-    sum += mm + page + y + cpu + flagWeight(op, flags) + schedule + (pair ? 1 : 0) + (grants(op) ? GRANT_WEIGHT : 0);
+    const said = op.takesTarget ? flags : flagWeight(op, flags);
+    sum += mm + page + y + cpu + said + schedule + (pair ? 1 : 0) + (grants(op) ? GRANT_WEIGHT : 0);
   }
   return sum;
 }
@@ -61,6 +62,7 @@ function* smallerArguments(op: OpInfo, fields: OpFields): Generator<OpFields> {
     for (const { value } of choices.slice(0, chosen)) yield { ...fields, flags: (fields.flags & ~mask) | value };
   }
   for (let page = 0; page < fields.page; page++) yield { ...fields, page };
+  if (op.takesTarget) for (let flags = 0; flags < fields.flags; flags++) yield { ...fields, flags };
   for (let mm = 0; mm < fields.mm; mm++) yield { ...fields, mm };
   for (let y = 0; y < fields.y; y++) yield { ...fields, y };
   if (fields.cpu > 0) yield { ...fields, cpu: 0 };
@@ -78,12 +80,13 @@ const NAMES: readonly (readonly [Kind, count: number])[] = [
 /** Every process, handle or page argument of the program through `to`. */
 function renamed(ops: readonly OpInfo[], program: Program, kind: Kind, to: (name: number) => number): Program {
   return program.map((fields) => {
-    const { takesY } = ops[fields.code]!;
+    const { takesY, takesTarget } = ops[fields.code]!;
     return {
       ...fields,
       mm: kind === 'mm' ? to(fields.mm) : fields.mm,
       page: kind === 'page' ? to(fields.page) : fields.page,
       y: kind === takesY ? to(fields.y) : fields.y,
+      flags: kind === 'page' && takesTarget ? to(fields.flags) : fields.flags,
     };
   });
 }
@@ -134,6 +137,7 @@ export function* reductions(ops: readonly OpInfo[], words: Uint32Array): Generat
     yield* renamings(ops, program);
   };
   for (const candidate of candidates()) {
+    if (candidate.some((fields) => wordError(ops, encodeOp(fields)) !== undefined)) continue;
     const smaller = canonical(ops, Uint32Array.from(candidate, encodeOp));
     if (smaller.length > 0 && weight(ops, smaller) < bound) yield smaller;
   }

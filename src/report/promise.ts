@@ -57,7 +57,7 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
     case 'data-lost':
       return `${who} at ${where} finds ${data(got)}; it must find ${data(expected)}.`;
     case 'softdirty-lost':
-      return `${who} has written ${where} since clear_refs, but its entry (${RESIDENCY[detail]}) does not report soft-dirty.`;
+      return `${who} has written to ${where} since clear_refs, or moved a page there, but its entry (${RESIDENCY[detail]}) does not report soft-dirty.`;
     case 'wp-stray':
       if (detail === 3) return `${step} raises a uffd-wp event for ${whose}, which nobody protected.`;
       return `After ${step} ${whose} carries uffd-wp in a ${RESIDENCY[detail]}, but its VMA is not registered.`;

@@ -1,48 +1,10 @@
 // The bug corpus as a benchmark: each flaw as the kernel that has it, the shortest program the corpus gives for it, and
 // the knobs that cure it. Ids, names and promises are the corpus's.
 import type { KernelSpec } from '../engine/types.js';
+import { MOVES } from './corpus-moves.js';
+import { type CorpusEntry, type Fix, kernel, turnOff, turnOn } from './entry.js';
 
-/** Knobs turned on and off, relative to the kernel that has the flaw. */
-export interface Fix {
-  readonly with: readonly string[];
-  readonly without: readonly string[];
-}
-
-export interface CorpusEntry {
-  readonly id: string;
-  readonly name: string;
-  /** The kernel that has the flaw. It has others too. */
-  readonly spec: KernelSpec;
-  /** Promises the flaw breaks; one of them is enough. */
-  readonly slugs: readonly string[];
-  /** The corpus's own program in our notation. */
-  readonly trigger: string;
-  /**
-   * Ops of the corpus's program: with the mmap it starts from where the corpus leaves that unsaid, without its final
-   * "read SD", which the judges do anyway.
-   */
-  readonly triggerLength: number;
-  /** Ops that the corpus's program lacks; the note says why it needs them. */
-  readonly addedOps?: number;
-  readonly fix: Fix;
-  /** The knob of the fix that this flaw is about, where the fix is more than that: without it the rest is no cure. */
-  readonly decisive?: string;
-  /** Promises that the cured kernel still breaks in programs of this flaw: another flaw of it that the first one hid. */
-  readonly leaves?: readonly string[];
-  /** The slugs are warnings, a cost rather than a failure: judged on request only. */
-  readonly warning?: boolean;
-  readonly note: string;
-}
-
-function kernel(name: string, plus: readonly string[] = [], minus: readonly string[] = []): KernelSpec {
-  return { kernel: name, with: plus, without: minus };
-}
-function turnOn(...knobs: string[]): Fix {
-  return { with: knobs, without: [] };
-}
-function turnOff(...knobs: string[]): Fix {
-  return { with: [], without: knobs };
-}
+export type { CorpusEntry, Fix };
 
 function apply(spec: KernelSpec, fix: Fix): KernelSpec {
   const both = (a: readonly string[], b: readonly string[], gone: readonly string[]) =>
@@ -351,4 +313,5 @@ export const CORPUS: readonly CorpusEntry[] = [
     warning: true,
     note: 'A read GUP that pretends to write sets soft-dirty: a cost, so a warning.',
   },
+  ...MOVES,
 ];

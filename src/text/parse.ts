@@ -111,7 +111,8 @@ class Parser {
       fields.y = this.#handle();
     }
     const page = op.pages ? this.#page(op) : undefined;
-    fields.flags = this.#flags(op);
+    const target = op.takesTarget ? this.#target(op) : 0;
+    fields.flags = this.#flags(op) | target;
     fields.page = page ?? this.#pageOfFlags(op, fields.flags);
     const error = wordError(this.#ops, encodeOp(fields));
     if (error !== undefined) this.#fail(token, error);
@@ -153,6 +154,14 @@ class Parser {
       this.#expected(`${what} for ${op.name}`, token, names, true);
     }
     this.#next++;
+    return page;
+  }
+
+  #target(op: OpInfo): number {
+    this.#need('->');
+    const token = this.#peek();
+    const page = this.#page(op);
+    if (page === undefined) this.#expected(`a page or a range for ${op.name}`, token, PAGE_NAMES);
     return page;
   }
 

@@ -1,6 +1,6 @@
 // Op words -> the one-line program text that `parseProgram` reads.
 import { canonical, choiceOf, type OpInfo, wordError } from '../engine/optable.js';
-import { decodeOp, MM_NAMES, PAGE_NAMES, SCHEDULE_BITS } from '../engine/opword.js';
+import { decodeOp, MM_NAMES, PAGE_NAMES, SCHEDULE_BITS, TARGET_MASK } from '../engine/opword.js';
 
 /** Name of a handle: plain `h` in a program that has only h0. */
 export type HandleName = (handle: number) => string;
@@ -23,7 +23,8 @@ export function printOp(word: number, ops: readonly OpInfo[], handle: HandleName
   }
   const grants = op.shape.startsWith('h=');
   if (op.takesY === 'handle' && !grants) parts.push(handle(fields.y));
-  if (op.pages) parts.push(PAGE_NAMES[fields.page]!);
+  const target = op.takesTarget ? `->${PAGE_NAMES[fields.flags & TARGET_MASK]}` : '';
+  if (op.pages) parts.push(PAGE_NAMES[fields.page]! + target);
   for (const group of op.groups) {
     const text = choiceOf(group, fields.flags);
     if (text) parts.push(text);
