@@ -1,7 +1,7 @@
 // Programs for properties: valid words with a bias towards programs in which something happens.
 import fc from 'fast-check';
 import { type OpInfo, wordError } from '../src/engine/optable.js';
-import { encodeOp, MAX_OPS, NO_FIELDS, PAGE_NAMES } from '../src/engine/opword.js';
+import { encodeOp, MAX_OPS, NO_FIELDS, PAGE_NAMES, TARGET_MASK } from '../src/engine/opword.js';
 
 /** Any valid word, with rubbish in the fields that its op does not use. */
 export function anyWord(ops: readonly OpInfo[]): fc.Arbitrary<number> {
@@ -20,7 +20,8 @@ export function anyWord(ops: readonly OpInfo[]): fc.Arbitrary<number> {
       })
       // Most random flags are none of the op's.
       .map((fields) => {
-        const mask = ops[fields.code]!.groups.reduce((all, group) => all | group.mask, 0);
+        const { groups, takesTarget } = ops[fields.code]!;
+        const mask = groups.reduce((all, group) => all | group.mask, takesTarget ? TARGET_MASK : 0);
         return encodeOp({ ...fields, flags: fields.flags & mask });
       })
       .filter((candidate) => wordError(ops, candidate) === undefined)

@@ -45,6 +45,7 @@ describe('the program text', () => {
       'mmap A p0 anon; [write A p0 || write A.2 p0]@12122; [read A p1 || munmap A p0]; read A p0',
       'mmap A p0 anon; [write A p0 || write A.2 p0]@2; pageout A p0; numa_hint A p0; thp_split A p0..p3; dontneed A p0',
       'mmap A p0 anon; pageout A p0..p3 madv',
+      'mremap A p0->p7; mremap B p4..p7->p0..p3',
     ];
     for (const text of cases) assert.equal(print(parse(text)), text);
   });
@@ -61,6 +62,7 @@ describe('the program text', () => {
       ['h0 = gup A p0 FORCE W', 'h=gup A p0 W GET FORCE'],
       ['read A.1 p0 # the parent\n\n  ;;write A.2 p0\n', 'read A p0; write A.2 p0'],
       ['munmap A.2 p0', 'munmap A p0'],
+      ['mremap A p0..p3 -> p4..p7', 'mremap A p0..p3->p4..p7'],
       ['[write A.1 p0 \u2225 dontneed A.2 p0]@111', '[write A p0 || dontneed A p0]'],
     ];
     for (const [written, expected] of same) assert.equal(print(parse(written)), expected);
@@ -72,6 +74,11 @@ describe('the program text', () => {
       ['mmap A p0; wirte A p0', 1, 12, /expected an operation, found "wirte"; did you mean write\?\n/],
       ['mmap A p0\nwrite A p9', 2, 9, /one page for write, found "p9"; did you mean p\d\?.*\nvalid: p0, p1.*p7$/s],
       ['write A p0..p3', 1, 9, /one page for write/],
+      ['mremap A p0', 1, 12, /expected "->", found the end/],
+      ['mremap A p0->q1', 1, 14, /expected a page or a range for mremap, found "q1"; did you mean p1/],
+      ['mremap A p0->p0', 1, 1, /mremap: p0 is there already/],
+      ['mremap A p0->p4..p7', 1, 1, /mremap: p0 and p4\.\.p7 differ in size/],
+      ['mremap A p0..p7->p0..p3', 1, 1, /mremap: nothing is left to move p0\.\.p7 to/],
       ['write D p0', 1, 7, /a process for write, found "D".*\nvalid: A, B, C$/s],
       ['write A.3 p0', 1, 7, /thread 1 or 2/],
       ['fork A B', 1, 8, /expected "->", found "B"/],
