@@ -48,6 +48,7 @@ describe('every command', () => {
       'invariants',
       'score',
       'mutants',
+      'coverage',
       'conform',
       'export',
       'worker',

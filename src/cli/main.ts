@@ -10,6 +10,7 @@ import { invariantsCommand, kernelsCommand, opsCommand } from './catalogue.js';
 import { checkCommand } from './check.js';
 import { compareCommand } from './compare.js';
 import { conformCommand } from './conform.js';
+import { coverageCommand } from './coverage.js';
 import { exportCommand } from './export.js';
 import { fuzzCommand } from './fuzz.js';
 import { mutantsCommand } from './mutants.js';
@@ -56,6 +57,7 @@ Exit codes: 0 nothing found, 1 a promise was broken, 2 usage error, 3 internal e
     invariantsCommand(),
     scoreCommand(),
     mutantsCommand(),
+    coverageCommand(),
     conformCommand(),
     exportCommand(),
     campaignCommand(),

@@ -16,12 +16,10 @@ function collect(value: string, before: readonly string[] = []): readonly string
   return [...before, ...value.split(',').filter((name) => name !== '')];
 }
 
-/** Adds --kernel, --with and --without. */
-export function withKernel(command: Command): Command {
+/** Adds --kernel, --with and --without. `chosen`: the kernel without --kernel, for people. */
+export function withKernel(command: Command, chosen = DEFAULT_KERNEL): Command {
   return command
-    .addOption(
-      new Option('-k, --kernel <name>', `kernel on trial: see "breakcow kernels" (default: ${DEFAULT_KERNEL})`),
-    )
+    .addOption(new Option('-k, --kernel <name>', `kernel on trial: see "breakcow kernels" (default: ${chosen})`))
     .option('--with <knob>', 'turn a knob on; may be repeated', collect)
     .option('--without <knob>', 'turn a knob off; may be repeated', collect);
 }

@@ -62,8 +62,14 @@ export function textOf({ range }: Node): string {
   return range.source.text.slice(range.start, range.end).replace(/\s+/g, ' ');
 }
 
-export function placeOf({ range }: Node, name: string): Place {
-  const before = range.source.text.slice(0, range.start).split('\n');
+/** Where the node's text begins: the ranges of cases begin with the token before. */
+export function startOf({ kind, range: { source, start } }: Node): number {
+  return start + source.text.slice(start).search(kind === NodeKind.SwitchCase ? /\b(?:case|default)\b/ : /\S/);
+}
+
+export function placeOf(node: Node, name: string): Place {
+  const { range } = node;
+  const before = range.source.text.slice(0, startOf(node)).split('\n');
   return {
     file: range.source.normalizedPath,
     function: name,
