@@ -4,6 +4,8 @@ import { ALL, before, FRESH, MARKER, OUT, PINNED, READ_ONLY, SHARED, THP, WPED, 
 
 const CLEARS = releases('v6.18');
 const KEEPS = before('v6.18');
+/** A THP of A, mapped by PTEs. */
+const LARGE = `${THP}; thp_split A p0..p3`;
 const SEVERAL = releases('v6.18');
 const ONE_ONLY = before('v6.18');
 
@@ -15,7 +17,7 @@ rows('mremap moves entries', [
     when: 'mremap A p0->p1',
     leaf: { A0: 'none', A1: 'P D A SD' },
     page: { A1: 'map:1 refs:1' },
-    passes: ['move_ptes'],
+    passes: ['move_ptes: an entry'],
   },
   { row: 'the zero page', on: ALL, given: ZERO, when: 'mremap A p0->p5', leaf: { A0: 'none', A5: 'P A SD Z' } },
   {
@@ -63,7 +65,7 @@ rows('mremap moves entries', [
     given: THP,
     when: 'mremap A p1->p5',
     page: { A5: 'map:1', A0: 'map:1' },
-    passes: ['__split_huge_pmd_locked', 'move_ptes'],
+    passes: ['__split_huge_pmd_locked', 'move_ptes: an entry'],
   },
   {
     row: 'a whole page table moves as it is: nothing becomes soft-dirty',
@@ -191,6 +193,32 @@ rows('mremap and VMAs', [
     given: `${READ_ONLY}; mremap A p0->p4`,
     when: 'write A p4',
     result: 'fault',
+  },
+]);
+
+rows('mremap in batches', [
+  {
+    row: 'the PTEs of a large folio go together, dirty as any of them is',
+    on: SEVERAL,
+    given: `${LARGE}; mprotect A p3 R; mprotect A p3 RW; clear_refs A; write A p2; uffd_reg A p0..p3`,
+    when: 'mremap A p0..p3->p4..p7',
+    leaf: { A4: 'P D A SD', A6: 'P W D A SD', A7: 'P D A SD' },
+    passes: ['move_ptes: entries of a large folio'],
+  },
+  {
+    row: '.. and writable as the first, before the fix',
+    on: SEVERAL.map((kernel) => `${kernel} -mremap.batch_respects_write`),
+    given: `${LARGE}; fork A->B; exit B; write A p0; uffd_reg A p0..p3`,
+    when: 'mremap A p0..p3->p4..p7',
+    leaf: { A4: 'P W D A SD', A5: 'P W D A SD' },
+    page: { A5: 'shared' },
+  },
+  {
+    row: '.. not since',
+    on: SEVERAL,
+    given: `${LARGE}; fork A->B; exit B; write A p0; uffd_reg A p0..p3`,
+    when: 'mremap A p0..p3->p4..p7',
+    leaf: { A4: 'P W D A SD', A5: 'P D A SD' },
   },
 ]);
 

@@ -232,6 +232,8 @@ export function kernelVector(id: u32): bool {
       on(K.ZAP_FREES_TABLES);
       clearsWp(T.MREMAP);
       on(K.MREMAP_MOVES_SEVERAL);
+      on(K.MREMAP_BATCHES);
+      on(K.MREMAP_BATCH_RESPECTS_WRITE);
       return true;
     case Kernel.V7_2:
       kernelVector(Kernel.V6_18);

@@ -101,6 +101,10 @@ export function knobRow(id: u32): string {
     case K.MREMAP_MOVES_SEVERAL: return "mremap.moves_several\tbehaviour\td23cb648e365 (v6.17, from memory; measured: 6.18)\tA move to a fixed address takes several VMAs, holes included, each alone; one that is registered with a uffd must be the only one (before: -EFAULT, the target already unmapped).";
     case K.MREMAP_MOVES_TABLES: return "mremap.moves_tables\tbehaviour\t2c91bd4a4e2e (v5.0, from memory)\tmremap of all that a page table maps moves the table, whose entries do not become soft-dirty.";
     case K.MREMAP_RESETS_MERGED: return "mremap.resets_merged\tbehaviour\tall releases with the merge (measured: 6.18)\tWithout UFFD_FEATURE_EVENT_REMAP the registration goes from the whole VMA that the moved one has merged with.";
+    case K.MREMAP_BATCHES: return "mremap.batches\tbehaviour\tf822a9a81a31 (v6.17)\tmremap moves the PTEs of a large folio in batches, all of them as the first: soft-dirty, accessed and dirty of any one are all's.";
+    case K.MREMAP_BATCH_RESPECTS_WRITE: return "mremap.batch_respects_write\tbehaviour\t04d1c9d60c6e (v6.18)\tA batch of mremap ends where the write bit differs.";
+    case K.REUSE_TOTAL_MAPCOUNT: return "reuse.uses_total_mapcount\tmutant\tuntil v4.5; 6d0a07edd17c (v4.6) (T3-01)\tThe reuse test counts the mappings of all pages of a THP (instead of those of the page that has most).";
+    case K.MUTANT_LARGE_REUSE_ANY_MM: return "mutant.large_reuse_any_mm\tmutant\tseeded (T3-14)\tA PTE-mapped large folio is reused if all references are mappings, whichever processes have them.";
     case K.MUTANT_MREMAP_SKIPS_FLUSH: return "mutant.mremap_skips_flush\tmutant\tseeded (T4-15)\tmremap does not flush the translations of the old address.";
   }
   return "";

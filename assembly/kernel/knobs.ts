@@ -141,6 +141,11 @@ export namespace K {
   export const MREMAP_MOVES_TABLES: u32 = 193;
   export const MREMAP_RESETS_MERGED: u32 = 194;
   export const MUTANT_MREMAP_SKIPS_FLUSH: u32 = 195;
+  export const MREMAP_BATCHES: u32 = 196;
+  export const MREMAP_BATCH_RESPECTS_WRITE: u32 = 197;
+  // large folios
+  export const REUSE_TOTAL_MAPCOUNT: u32 = 198;
+  export const MUTANT_LARGE_REUSE_ANY_MM: u32 = 199;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

@@ -116,7 +116,8 @@ export namespace P {
   export const MOVE_NORMAL_PMD: u32 = 112;
   export const MREMAP_SEVERAL: u32 = 113;
   export const MREMAP_RESETS_NEIGHBOUR: u32 = 114;
-  export const COUNT: u32 = 115;
+  export const MOVE_BATCH: u32 = 115;
+  export const COUNT: u32 = 116;
 }
 
 /** Row for people: "function \t decision". */
@@ -232,6 +233,7 @@ export function pointRow(id: u32): string {
     case P.CLEAR_SOFT_DIRTY_PMD: return "clear_soft_dirty_pmd\twrite-protect and clear soft-dirty";
     case P.MOVE_VMA: return "move_vma\tthe mapping goes to its new address";
     case P.MOVE_PTE: return "move_ptes\tan entry goes to its new address";
+    case P.MOVE_BATCH: return "move_ptes\tentries of a large folio go together, as the first of them";
     case P.MOVE_HUGE_PMD: return "move_huge_pmd\ta huge PMD goes to its new address";
     case P.MOVE_NORMAL_PMD: return "move_normal_pmd\ta page table goes to its new address as it is";
     case P.MREMAP_SEVERAL: return "mremap_to\tmore VMAs than may move at once: -EFAULT";

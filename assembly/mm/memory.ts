@@ -219,7 +219,7 @@ function wp_can_reuse_anon_folio(f: u32): bool {
 }
 /** v6.15: every reference to the PTE-mapped folio is a mapping, and it is known that one mm has them all. */
 function wp_can_reuse_large_folio(f: u32): bool {
-  if (folio_maybe_mapped_shared(compound_head(f))) return false;
+  if (!knob(K.MUTANT_LARGE_REUSE_ANY_MM) && folio_maybe_mapped_shared(compound_head(f))) return false;
   if (page_count(f) != total_mapcount(f)) return false;
   at(P.REUSE_LARGE);
   return true;

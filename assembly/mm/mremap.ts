@@ -7,12 +7,17 @@ import { __split_huge_pmd } from './huge_memory';
 import { HPAGE_PMD_NR } from './layout';
 import { unmap_region } from './madvise';
 import { copy_vma, span } from './mmap';
+import { is_special_pfn, PageCompound } from './page';
 import {
-  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_present, set_pmd_at, set_pte_at, _PAGE_SOFT_DIRTY,
-  _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkyoung, pte_pfn, pte_present,
+  set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_RW, _PAGE_SOFT_DIRTY, _PAGE_SWP_SOFT_DIRTY,
+  _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { change_vm_flags, mm_uffd, pages_with, UFFD_EVENT_REMAP, vm_flags, VM_READ, VM_UFFD_WP, vma_end, vma_start } from './vma';
+
+/** Flags of a present leaf: all but the frame. */
+const LEAF_FLAGS: u64 = 0x8000000000000fff;
 
 /** vma_has_uffd_without_event_remap: the moved memory will not be registered any more. */
 // @ts-ignore: decorator
@@ -40,15 +45,43 @@ function moved_entry(e: u64, clear: bool): u64 {
     knob(transition(T.MREMAP, Residency.MARKER));
 }
 
+/** mremap_folio_pte_batch (v6.17): how many of the n entries from `page` on go together, as the first of them. */
+function mremap_folio_pte_batch(mm: u32, page: u32, n: u32): u32 {
+  const first = pte_at(mm, page);
+  const f = pte_pfn(first);
+  if (!knob(K.MREMAP_BATCHES) || !pte_present(first) || is_special_pfn(f) || !PageCompound(f)) return 1;
+  let ignored: u64 = _PAGE_ACCESSED | _PAGE_DIRTY | _PAGE_SOFT_DIRTY;
+  if (!knob(K.MREMAP_BATCH_RESPECTS_WRITE)) ignored |= _PAGE_RW;
+  let k: u32 = 1;
+  for (; k < n && ((f + k) & (HPAGE_PMD_NR - 1)) != 0; k++) {
+    const e = pte_at(mm, page + k);
+    if (!pte_present(e) || pte_pfn(e) != f + k || ((e ^ first) & LEAF_FLAGS & ~ignored) != 0) break;
+  }
+  return k;
+}
+/** get_and_clear_full_ptes: the first of n entries, with what the CPU has noted in any of them. */
+function get_and_clear_ptes(mm: u32, page: u32, n: u32): u64 {
+  let e = pte_at(mm, page);
+  for (let k: u32 = 0; k < n; k++) {
+    const one = pte_at(mm, page + k);
+    if (k != 0 && one & _PAGE_ACCESSED) e = pte_mkyoung(e);
+    if (k != 0 && pte_dirty(one)) e = pte_mkdirty(e);
+    set_pte_at(mm, page + k, 0);
+    if (pte_present(one) && !knob(K.MUTANT_MREMAP_SKIPS_FLUSH)) flush_tlb_page(mm, page + k);
+  }
+  return e;
+}
 function move_ptes(mm: u32, from: u32, to: u32, n: u32, clear: bool): void {
-  for (let i: u32 = 0; i < n; i++) {
-    const e = pte_at(mm, from + i);
-    if (e == 0) continue;
-    at(P.MOVE_PTE);
-    set_pte_at(mm, from + i, 0);
-    if (pte_present(e) && !knob(K.MUTANT_MREMAP_SKIPS_FLUSH)) flush_tlb_page(mm, from + i);
-    const entry = moved_entry(e, clear);
-    if (entry != 0) set_pte_at(mm, to + i, entry);
+  for (let i: u32 = 0; i < n; ) {
+    if (pte_at(mm, from + i) == 0) {
+      i++;
+      continue;
+    }
+    const batch = mremap_folio_pte_batch(mm, from + i, n - i);
+    at(batch > 1 ? P.MOVE_BATCH : P.MOVE_PTE);
+    const entry = moved_entry(get_and_clear_ptes(mm, from + i, batch), clear);
+    if (entry != 0) for (let k: u32 = 0; k < batch; k++) set_pte_at(mm, to + i + k, entry + pfn_bits(k));
+    i += batch;
   }
 }
 function move_huge_pmd(mm: u32, from: u32, to: u32, clear: bool): void {

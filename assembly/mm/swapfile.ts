@@ -5,7 +5,7 @@ import {
 import {
   alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_count, page_mapcount, page_swap,
   page_version, put_page,
-  SetPageAnonExclusive, set_page_dirty, set_page_version,
+  SetPageAnonExclusive, set_page_dirty, set_page_version, total_mapcount,
 } from './page';
 import {
   is_swap_pte, pfn_bits, pmd_at, pmd_trans_huge, pte_at, pte_mkold, pte_swp_exclusive, pte_swp_soft_dirty,
@@ -114,6 +114,7 @@ export function should_try_to_free_swap(f: u32, write: bool): bool {
 export function page_map_swapcount(f: u32): u32 {
   const head = compound_head(f);
   if (PageCompound(f)) {
+    if (knob(K.REUSE_TOTAL_MAPCOUNT)) return total_mapcount(f);
     let most: u32 = 0;
     for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
       const n: u32 = load<u8>(PG_MAPCOUNT + ((head + i) as usize));

@@ -1,5 +1,5 @@
 // Flaws of what moves pages: mremap and UFFDIO_MOVE.
-import { type CorpusEntry, kernel, turnOn } from './entry.js';
+import { type CorpusEntry, kernel, turnOff, turnOn } from './entry.js';
 
 export const MOVES: readonly CorpusEntry[] = [
   {
@@ -11,5 +11,43 @@ export const MOVES: readonly CorpusEntry[] = [
     triggerLength: 7,
     fix: turnOn('mremap.clears_present', 'mremap.clears_swap', 'mremap.clears_marker'),
     note: '0cef0bb836e3 (v6.13), CVE-2025-21696.',
+  },
+  {
+    id: 'T3-01',
+    name: 'thp-mapcount-summed',
+    spec: kernel('v5.7', ['reuse.uses_total_mapcount']),
+    slugs: ['pin-detached'],
+    trigger:
+      'mmap A thp; write A p1; h=gup A p1 W GET; thp_split A p0..p3; mprotect A p1 R; mprotect A p1 RW; write A p1; ' +
+      'hwrite h; read A p1',
+    triggerLength: 9,
+    fix: turnOff('reuse.uses_total_mapcount'),
+    note: 'Until v4.5; 6d0a07edd17c (v4.6): too much COW is a correctness bug.',
+  },
+  {
+    id: 'T3-09',
+    name: 'mremap-batch-copies-write',
+    spec: kernel('v6.18', [], ['mremap.batch_respects_write']),
+    slugs: ['not-exclusive', 'cow-leak', 'pin-detached'],
+    trigger:
+      'mmap A thp; write A p0; thp_split A p0..p3; uffd_reg A p0..p3; fork A->B; exit B; write A p0; ' +
+      'mremap A p0..p3->p4..p7',
+    triggerLength: 6,
+    addedOps: 2,
+    fix: turnOn('mremap.batch_respects_write'),
+    note: 'f822a9a81a31 (v6.17), fixed in v6.18. A PMD has 4 pages here: registered, they do not move as one table.',
+  },
+  {
+    id: 'T3-14',
+    name: 'large-folio-reuse-accounting',
+    spec: kernel('v6.18', ['mutant.large_reuse_any_mm']),
+    slugs: ['not-exclusive', 'cow-leak'],
+    trigger:
+      'mmap A thp; write A p0; thp_split A p0..p3; fork A->B; munmap B p1; munmap B p2; munmap B p3; write A p0; ' +
+      'exit B; write A p0',
+    triggerLength: 7,
+    addedOps: 3,
+    fix: turnOff('mutant.large_reuse_any_mm'),
+    note: 'The rule of 1da190f4d0a6 (v6.15) without its test for a single process.',
   },
 ];
