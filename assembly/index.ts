@@ -1,4 +1,5 @@
 // The module's exports: the only binary interface. Hostile arguments give an error value, never a trap.
+import { twins, twins_begin, twins_step } from './fuzz/differential';
 import { count, N } from './kernel/counters';
 import { configure as configureKnobs } from './kernel/knobs';
 import { kernelVector } from './kernel/kernels';
@@ -12,7 +13,8 @@ import { judge_reset, judge_step, judge_world } from './oracle/judge';
 import { clearViolations, violated } from './oracle/report';
 
 export {
-  fuzz_begin, fuzz_describe, fuzz_digest, fuzz_draw, fuzz_draw_begin, fuzz_focus, fuzz_focus_row, fuzz_know, fuzz_run,
+  fuzz_begin, fuzz_describe, fuzz_digest, fuzz_draw, fuzz_draw_begin, fuzz_focus, fuzz_focus_row, fuzz_know,
+  fuzz_latitude_row, fuzz_run,
 } from './fuzz/run';
 export { describe, describe_count } from './kernel/describe';
 export { foreign_begin, foreign_cell, foreign_step } from './oracle/foreign';
@@ -58,18 +60,20 @@ export function begin_program(): void {
   judge_reset();
   clearViolations();
   memory.fill(RESULTS, 0xff, MAX_OPS);
+  twins_begin();
 }
 /** Runs op `index` of n (or the pair that starts there) and judges it. Returns the op words used, 0 if invalid. */
 export function step_program(index: u32, n: u32): u32 {
   if (index >= n || n > MAX_OPS || !op_valid(load<u32>(PROGRAM + ((index as usize) << 2)))) return 0;
   if (index + 1 < n && !op_valid(load<u32>(PROGRAM + ((index as usize) << 2), 4))) return 0;
+  if (twins()) return twins_step(index);
   const used = exec_step(index, n);
   judge_step(index);
   return used;
 }
 /** Judges the whole world at the end of an n-op program. Returns the mask of broken invariants. */
 export function finish_program(n: u32): u32 {
-  judge_world(n > MAX_OPS ? MAX_OPS : n);
+  if (!twins()) judge_world(n > MAX_OPS ? MAX_OPS : n);
   return load<u32>(VIOLATION);
 }
 /** Runs the n words at PROGRAM from a fresh world to the first violation. Returns the mask of broken invariants. */
@@ -78,8 +82,8 @@ export function run_program(n: u32): u32 {
   begin_program();
   count(N.PROGRAMS);
   for (let i: u32 = 0; i < n; ) {
-    const used = exec_step(i, n);
-    judge_step(i);
+    const used = twins() ? twins_step(i) : exec_step(i, n);
+    if (!twins()) judge_step(i);
     if (violated()) return load<u32>(VIOLATION);
     i += used;
   }

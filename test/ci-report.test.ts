@@ -70,7 +70,13 @@ describe('JUnit XML', () => {
       const judged = judge === 'structure' || judge === 'reference';
       assert.equal(cases[slug]!.result, judged ? 'passed' : 'skipped', slug);
     }
-    assert.equal(cases['batch-differs']!.message, 'no judge yet');
+    assert.equal(cases['batch-differs']!.message, 'judged by --differential only');
+    assert.equal(cases['tracking-gap']!.message, 'no judge yet');
+    const other = junitCases(junitXml(run({ only: 'batch-differs' }))).cases;
+    assert.deepEqual(
+      Object.keys(other).filter((name) => other[name]!.result === 'passed'),
+      ['batch-differs', 'canary'],
+    );
     assert.equal(suite.attributes.timestamp, '2026-01-02T03:04:02');
     assert.equal(suite.attributes.name, 'breakcow fuzz v5.8 +gup.unshare');
     // Jenkins takes a dot for a package.

@@ -1,6 +1,6 @@
 // The fuzzer's work area in linear memory: FUZZ_AREA .. FUZZ_AREA + FUZZ_AREA_SIZE. Blocks that TypeScript fills or
 // reads are described in full; the rest is private to fuzz/.
-import { COVERAGE_SIZE, FUZZ_AREA, FUZZ_AREA_SIZE, MAX_OPS } from '../mm/layout';
+import { COVERAGE_SIZE, FUZZ_AREA, FUZZ_AREA_SIZE, MAX_OPS, OBS_MAX, WORLD_SIZE } from '../mm/layout';
 
 /** Strategies of fuzz_run. */
 export namespace Strategy {
@@ -76,7 +76,18 @@ export const BEST: usize = PLAN + PROGRAM_BYTES;
 export const SAVED_COUNTERS: usize = BEST + PROGRAM_BYTES;
 /** Coverage before the program. */
 export const KNOWN_POINTS: usize = SAVED_COUNTERS + 0x100;
-const AREA_END: usize = KNOWN_POINTS + COVERAGE_SIZE;
+/** Differential runs: the worlds and results of both runs, their views, one set of observations, the violations so far. */
+export const MAIN_WORLD: usize = KNOWN_POINTS + COVERAGE_SIZE;
+export const TWIN_WORLD: usize = MAIN_WORLD + WORLD_SIZE;
+export const MAIN_RESULTS: usize = TWIN_WORLD + WORLD_SIZE;
+export const TWIN_RESULTS: usize = MAIN_RESULTS + (MAX_OPS as usize);
+export const MAIN_VIEW: usize = TWIN_RESULTS + (MAX_OPS as usize);
+export const TWIN_VIEW: usize = MAIN_VIEW + 64;
+export const TWIN_OBS_COUNT: usize = TWIN_VIEW + 64;
+export const TWIN_OBS: usize = TWIN_OBS_COUNT + 16;
+export const KEPT_VIOLATION: usize = TWIN_OBS + ((OBS_MAX as usize) << 2);
+export const VIOLATION_BYTES: usize = 72;
+const AREA_END: usize = KEPT_VIOLATION + VIOLATION_BYTES;
 /** Does everything fit? Checked once, by fuzz_begin. */
 export function area_fits(): bool {
   return AREA_END <= FUZZ_AREA + FUZZ_AREA_SIZE;

@@ -6,6 +6,7 @@ import { Op, op_code, op_flags, op_mm, op_page, OP_PAIR, op_target, op_word, op_
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { violated } from '../oracle/report';
 import { BEST } from './area';
+import { twins_begin, twins_step } from './differential';
 import { MOVES, NO_MM, ONE_PAGE, RANGE } from './generate';
 import { mix64 } from './rng';
 
@@ -33,13 +34,14 @@ const ROUNDS: u32 = 4;
 export function fails(n: u32, invariant: u32): u32 {
   world_reset();
   judge_reset();
+  const twice = twins_begin();
   let i: u32 = 0;
   while (i < n && !violated()) {
-    const used = exec_step(i, n);
-    judge_step(i);
+    const used = twice ? twins_step(i) : exec_step(i, n);
+    if (!twice) judge_step(i);
     i += used;
   }
-  if (!violated()) judge_world(i);
+  if (!violated() && !twice) judge_world(i);
   return violated() && first_invariant() == invariant ? i : 0;
 }
 

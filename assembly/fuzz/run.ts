@@ -8,9 +8,11 @@ import { OP_PAIR } from '../ops/table';
 import { judge_reset, judge_step, judge_world } from '../oracle/judge';
 import { clearViolations, violated } from '../oracle/report';
 import { area_fits, areaRow, FRESH, NOVEL_COUNT, PLAN, Strategy } from './area';
+import { twins_begin, twins_step } from './differential';
 import { collect, collect_begin, know_key } from './collect';
 import { focusRow, set_focus } from './focus';
 import { draw_first, draw_op, generate_begin, program_begin, program_length } from './generate';
+import { latitudeRow } from './latitude';
 import { corpus_count, plan_mutant } from './mutate';
 import { know_points, note_state, novelty_begin, novelty_end } from './novelty';
 import { UNPAIRED } from './reduce';
@@ -112,6 +114,7 @@ function run_program_at(index: u32): u32 {
   const noting = strategy != Strategy.FRESH;
   world_reset();
   judge_reset();
+  const twice = twins_begin();
   novelty_begin();
   const r = program_begin(index);
   const planned = guided && corpus_count() != 0 && (r & 1) != 0;
@@ -121,18 +124,19 @@ function run_program_at(index: u32): u32 {
     let word: u32 = planned ? load<u32>(PLAN + ((i as usize) << 2)) : FRESH;
     if (word == FRESH) word = i == 0 ? draw_first() : draw_op(false);
     if (word == FRESH) break;
+    if (twice) word &= UNPAIRED;
     if (word & OP_PAIR) word = second_of_pair(word, i + 1, n, planned);
     store<u32>(program_word(i), word);
-    const used = exec_step(i, word & OP_PAIR ? i + 2 : i + 1);
+    const used = twice ? twins_step(i) : exec_step(i, word & OP_PAIR ? i + 2 : i + 1);
     digest_add((word as u64) | ((load<u8>(OP_RESULT) as u64) << 32) | ((load<u32>(TOUCHED) as u64) << 40));
     if (noting) note_state(word);
-    judge_step(i);
+    if (!twice) judge_step(i);
     i += used;
     if (violated()) break;
   }
   count(N.PROGRAMS);
   digest_add(world_sum());
-  if (!violated()) judge_world(i);
+  if (!violated() && !twice) judge_world(i);
   if (noting) novelty_end(PROGRAM, i, guided && !violated());
   return i;
 }
@@ -161,6 +165,10 @@ export function fuzz_focus(focus: u32): bool {
 /** "name \t doc" of a focus, "" past the end. */
 export function fuzz_focus_row(index: u32): string {
   return focusRow(index);
+}
+/** What two runs of a program may differ in: "name \t modes \t what may differ \t why", "" past the end. */
+export function fuzz_latitude_row(index: u32): string {
+  return latitudeRow(index);
 }
 /** Blocks of the work area that TypeScript fills or reads: "NAME \t value", "" past the end. */
 export function fuzz_describe(index: u32): string {

@@ -14,7 +14,8 @@ export namespace N {
   export const SPLITS: u32 = 9;
   export const SKIPPED: u32 = 10;
   export const PTE_CHANGED: u32 = 11;
-  export const COUNT: u32 = 12;
+  export const PARTED: u32 = 12;
+  export const COUNT: u32 = 13;
 }
 
 // @ts-ignore: decorator
@@ -38,6 +39,7 @@ export function counterRow(id: u32): string {
     case N.SPLITS: return "splits\tPMD mappings split.";
     case N.SKIPPED: return "skipped\tOps that were not applicable.";
     case N.PTE_CHANGED: return "pte_changed\tFaults that found the entry changed under them (pte_same false).";
+    case N.PARTED: return "parted\tPrograms whose differential runs parted within what they may differ in.";
   }
   return "";
 }

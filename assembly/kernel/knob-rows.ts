@@ -97,6 +97,11 @@ export function knobRow(id: u32): string {
     case K.MUTANT_PAGEOUT_DROPS_DIRTY: return "mutant.pageout_drops_dirty\tmutant\tseeded\tReclaim frees a dirty swap-cache page without writing it.";
     case K.MUTANT_WP_WRONG_DECODER: return "mutant.wp_wrong_decoder\tmutant\tseeded (T3-03)\tuffd write-protect sets the bit of a present leaf in swap entries.";
     case K.MUTANT_MPROTECT_KEEPS_WRITE: return "mutant.mprotect_keeps_write\tmutant\tseeded\tmprotect to R leaves the write bit of present leaves.";
+    case K.MUTANT_MPROTECT_BATCH_COPIES_WRITE: return "mutant.mprotect_batch_copies_write\tmutant\tseeded (T3-09's kind)\tmprotect of a run of PTEs gives all of them the write bit of the first.";
+    case K.DIFFERENTIAL_PMD: return "differential.pmd\tenvironment\tthe trial: fuzz --differential pmd\tEach program runs twice, with huge pages and without; both must show the same, and nothing else is judged.";
+    case K.DIFFERENTIAL_RESIDENCY: return "differential.residency\tenvironment\tthe trial: fuzz --differential residency\tEach program runs twice, once with what an op is about to touch paged out before each op that is no access; both must show the same, and nothing else is judged.";
+    case K.DIFFERENTIAL_BATCH: return "differential.batch\tenvironment\tthe trial: fuzz --differential batch\tEach program runs twice, with ops over ranges and with the same ops page by page; both must show the same, and nothing else is judged.";
+    case K.DIFFERENTIAL_PERMISSION: return "differential.permission\tenvironment\tthe trial: fuzz --differential permission\tA leaf that became writable without a store is compared with a fresh write fault there; nothing else is judged.";
     case K.MUTANT_COPY_SKIPS_FLUSH: return "mutant.copy_skips_flush\tmutant\tseeded\twp_page_copy does not flush the old translation.";
     case K.MREMAP_MOVES_SEVERAL: return "mremap.moves_several\tbehaviour\td23cb648e365 (v6.17, from memory; measured: 6.18)\tA move to a fixed address takes several VMAs, holes included, each alone; one that is registered with a uffd must be the only one (before: -EFAULT, the target already unmapped).";
     case K.MREMAP_MOVES_TABLES: return "mremap.moves_tables\tbehaviour\t2c91bd4a4e2e (v5.0, from memory)\tmremap of all that a page table maps moves the table, whose entries do not become soft-dirty.";

@@ -118,6 +118,12 @@ export namespace K {
   export const MADV_FREE_FOLIO_BATCH: u32 = 205;
   export const MADV_FREE_SKIPS_SHARED: u32 = 206;
 
+  // Of the trial, not of the kernel: fuzz/differential.ts
+  export const DIFFERENTIAL_PMD: u32 = 246;
+  export const DIFFERENTIAL_RESIDENCY: u32 = 247;
+  export const DIFFERENTIAL_BATCH: u32 = 248;
+  export const DIFFERENTIAL_PERMISSION: u32 = 249;
+
   // Seeded mutants: no kernel has them; each makes one judge fire.
   export const MUTANT_SKIP_PTE_SAME: u32 = 64;
   export const MUTANT_WP_KEEPS_WRITE: u32 = 65;
@@ -146,6 +152,8 @@ export namespace K {
   // large folios
   export const REUSE_TOTAL_MAPCOUNT: u32 = 198;
   export const MUTANT_LARGE_REUSE_ANY_MM: u32 = 199;
+
+  export const MUTANT_MPROTECT_BATCH_COPIES_WRITE: u32 = 250;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

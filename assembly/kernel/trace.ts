@@ -10,6 +10,15 @@ export function setTracing(on: bool): void {
   tracing = on;
   if (on) count = 0;
 }
+/** Stops recording for a while; returns whether it was on, for resume_tracing. */
+export function suspend_tracing(): bool {
+  const was = tracing;
+  tracing = false;
+  return was;
+}
+export function resume_tracing(was: bool): void {
+  tracing = was;
+}
 export function traceCount(): u32 {
   return count;
 }

@@ -23,8 +23,14 @@ import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { one_vma, VM_PAGE_PROT, VM_WRITE } from './vma';
 import { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_WRITE } from './vmf';
 
+/** transparent_hugepage/enabled is never, whatever a VMA asks for. */
+let thp_never: bool = false;
+export function set_thp_never(on: bool): void {
+  thp_never = on;
+}
+
 export function do_huge_pmd_anonymous_page(mm: u32, pmd: u32, flags: u32, vma: u32): u32 {
-  if (!one_vma(mm, pmd)) return VM_FAULT_FALLBACK;
+  if (thp_never || !one_vma(mm, pmd)) return VM_FAULT_FALLBACK;
   anon_vma_prepare(mm, pmd << 2);
   if (!(flags & FAULT_FLAG_WRITE)) {
     at(P.HUGE_ZERO_PAGE);

@@ -157,6 +157,16 @@ function change_huge_pmd(mm: u32, pmd: u32, mode: u32, e: u64): void {
   flush_pmd_tlb_range(mm, pmd);
 }
 
+/** The mutant of a batch: what the first entry may do, the others may. */
+function copy_write_bit(mm: u32, pmd: u32, part: u32): void {
+  const first = pte_at(mm, (pmd << 2) + ctz(part));
+  if (!pte_present(first) || !pte_write(first)) return;
+  for (let rest = part & (part - 1); rest != 0; rest &= rest - 1) {
+    const page = (pmd << 2) + ctz(rest);
+    const e = pte_at(mm, page);
+    if (pte_present(e) && !is_special_pfn(pte_pfn(e))) set_pte_at(mm, page, pte_mkwrite(e));
+  }
+}
 /** Applies `mode` to the pages of `mask`; a huge leaf only partly covered is split first. */
 export function change_protection(mm: u32, mask: u32, mode: u32): void {
   for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
@@ -176,6 +186,7 @@ export function change_protection(mm: u32, mask: u32, mode: u32): void {
     }
     const bits = knob(K.CHANGE_PTE_BATCHES) ? batch_bits(mm, pmd, part) : 0;
     for (let rest = part; rest != 0; rest &= rest - 1) change_pte(mm, (pmd << 2) + ctz(rest), mode, (bits >> (ctz(rest) << 3)) & 0xff);
+    if (mode == CP_MPROTECT && knob(K.MUTANT_MPROTECT_BATCH_COPIES_WRITE)) copy_write_bit(mm, pmd, part);
   }
 }
 

@@ -24,7 +24,10 @@ export namespace I {
   export const COUNT: u32 = 21;
 }
 
-/** Row for people: "slug \t judge \t statement"; judge is structure, reference, warning (on request), or "later" where none exists yet. */
+/**
+ * Row for people: "slug \t judge \t statement"; judge is structure, reference, warning (on request), differential (fuzz
+ * --differential), or "later" where none exists yet.
+ */
 export function invariantRow(id: u32): string {
   switch (id) {
     case I.WP_WRITABLE: return "wp-writable\tstructure\tNo present leaf has the write bit and uffd-wp together.";
@@ -41,7 +44,7 @@ export function invariantRow(id: u32): string {
     case I.WP_STRAY: return "wp-stray\tstructure\tuffd-wp stands in an entry only inside a registered VMA, and events come only for pages somebody protected.";
     case I.WRONG_DECODER: return "wrong-decoder\tstructure\tPresent-leaf accessors are never applied to non-present entries, nor the reverse.";
     case I.NOT_EXCLUSIVE: return "not-exclusive\tstructure\tPageAnonExclusive means one reference from page tables and swap; write on private anonymous memory, and a pin, imply it.";
-    case I.BATCH_DIFFERS: return "batch-differs\tlater\tA batched operation equals the same operation page by page.";
+    case I.BATCH_DIFFERS: return "batch-differs\tdifferential\tA call over a range equals the same page by page, a PMD four PTEs, a page in swap one in memory.";
     case I.PERMISSION_GAINED: return "permission-gained\tstructure\tNo maintenance path ends with more permission than a fresh fault would give.";
     case I.TRACKING_GAP: return "tracking-gap\tlater\tEvery content change since arming is reported by the armed tracker.";
     case I.NEEDLESS_COPY: return "needless-copy\tlater\tNo copy when the faulting process is provably the only user (a cost, never a failure).";

@@ -3,7 +3,7 @@
 import { loadEngine } from '../engine/engine.js';
 import { NO_FOCUS } from '../engine/fuzzer.js';
 import { Campaign } from './campaign.js';
-import { CANARIES, Canaries } from './canary.js';
+import { Canaries, canariesFor } from './canary.js';
 import { checkOptions, type Internals } from './options.js';
 import { Pool } from './pool.js';
 import type { CampaignOptions, CampaignResult } from './types.js';
@@ -24,7 +24,7 @@ export async function runCampaign(options: CampaignOptions, internals: Internals
   const seed = checkOptions(options);
   const { catalogue } = loadEngine();
   const { spec, strategy, programs, timeMs, workers, keepGoing, onRawFinding } = options;
-  const canaries = new Canaries(catalogue, internals.canaries ?? CANARIES);
+  const canaries = new Canaries(catalogue, internals.canaries ?? canariesFor([spec]));
   catalogue.vector(spec);
   const runner = new Pool(workers, internals.hungMs);
   const setup = {

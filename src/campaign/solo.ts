@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.js';
 import { Fuzzer, type Knowledge, NO_FOCUS, type Work } from '../engine/fuzzer.js';
 import type { KernelSpec } from '../engine/types.js';
 import { batches, canaryRun, shardResult } from './batches.js';
-import { CANARIES, CANARY_PROGRAMS, Canaries } from './canary.js';
+import { CANARY_PROGRAMS, Canaries, canariesFor } from './canary.js';
 import { Lane } from './lane.js';
 import { EPOCH_SHARDS, LAG, type Shard, shardPrograms, shardsOf } from './plan.js';
 import type { CampaignResult, CoverageReport, RawFinding } from './types.js';
@@ -33,7 +33,7 @@ export class Solo {
   constructor(engine: Engine, spec: KernelSpec, seed: bigint) {
     this.#fuzzer = new Fuzzer(engine);
     this.#seed = seed;
-    this.#canaries = new Canaries(engine.catalogue, CANARIES);
+    this.#canaries = new Canaries(engine.catalogue, canariesFor([spec]));
     this.#lane = new Lane(engine.catalogue, 0, spec);
     this.#run = this.#shards();
   }

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { type Catalogue, type KernelInfo, type KnobInfo, knobOn } from '../engine/catalogue.js';
 import { loadEngine } from '../engine/engine.js';
+import { Fuzzer } from '../engine/fuzzer.js';
 import type { OpInfo } from '../engine/optable.js';
 import { wrap } from '../report/layout.js';
 import { withJson } from './options.js';
@@ -110,9 +111,24 @@ export function invariantsCommand(): Command {
   const command = new Command('invariants')
     .summary('the promises that programs put to the test')
     .description('List the promises, with the judge of each.')
-    .addHelpText('after', '\nExamples:\n  breakcow invariants\n  breakcow invariants --json');
-  return withJson(command).action((options: { json?: boolean }) => {
-    const { invariants } = loadEngine().catalogue;
+    .option('--latitude', 'list instead what two runs of a program may differ in ("breakcow fuzz --differential")')
+    .addHelpText('after', '\nExamples:\n  breakcow invariants\n  breakcow invariants --latitude --json');
+  return withJson(command).action((options: { json?: boolean; latitude?: boolean }) => {
+    const engine = loadEngine();
+    if (options.latitude) {
+      const { latitudes } = new Fuzzer(engine);
+      if (options.json) printJson({ latitudes });
+      else
+        print(
+          latitudes
+            .map(({ name, modes, what, why }) =>
+              describedText(modes === 'all' ? name : `${name} (${modes})`, [what, why]),
+            )
+            .join('\n'),
+        );
+      return;
+    }
+    const { invariants } = engine.catalogue;
     if (options.json) {
       printJson({ invariants: invariants.map(({ id, ...rest }) => ({ id: `I${id}`, ...rest })) });
       return;

@@ -1,6 +1,7 @@
 // breakcow compare: kernels side by side.
 
 import { Command, Option } from 'commander';
+import { refuseDifferential } from '../engine/differential.js';
 import { loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { compareKernels, parseKernel } from '../explore/compare.js';
@@ -52,6 +53,8 @@ Exit codes: 0 done, 2 usage error, 3 internal error.`,
 
 async function compare(names: string[], options: Options): Promise<void> {
   if (names.length < 2) throw new UsageError('a comparison needs two kernels or more');
+  const specs = names.map(parseKernel);
+  for (const spec of specs) refuseDifferential(spec, 'compare');
   const engine = loadEngine();
   const { json = false, symmetry, scope, depth, seed, programs } = options;
   const time = options.time ?? (depth === undefined ? DEFAULT_TIME_MS : undefined);
@@ -59,7 +62,7 @@ async function compare(names: string[], options: Options): Promise<void> {
   const forget = onInterrupt(abort);
   let what = '';
   try {
-    const comparison = await compareKernels(engine, names.map(parseKernel), {
+    const comparison = await compareKernels(engine, specs, {
       ...searchOf({ ...options, ...(time !== undefined && { time }) }, { until: 0, signal: abort.signal }),
       symmetry,
       seed,

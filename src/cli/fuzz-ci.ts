@@ -1,4 +1,5 @@
 // A campaign as CI systems are told of it.
+import { onlyJudged } from '../engine/differential.js';
 import type { Finding } from '../findings/finding.js';
 import { noticeOf } from '../report/notice.js';
 import { printSpec } from '../text/id.js';
@@ -28,6 +29,7 @@ export function fuzzReport(outcome: Outcome): CiReport {
     invariants: engine.catalogue.invariants,
     fresh: fresh.map(notice),
     known: known.map(({ finding }) => notice(finding)),
+    only: onlyJudged(spec),
     untested: untested(outcome),
     canary: { error: valid || interrupted ? '' : canaryText(result) },
     properties: { seed: seed.toString(), strategy, programs, ops, faults, workers, digest, interrupted },

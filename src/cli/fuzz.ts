@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { runCampaign } from '../campaign/index.js';
 import type { RawFinding, Strategy } from '../campaign/types.js';
+import { inDifferential } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
@@ -24,6 +25,7 @@ import {
   parseCount,
   parseDuration,
   parseWorkers,
+  withDifferential,
   withJson,
   withKernel,
 } from './options.js';
@@ -41,6 +43,7 @@ interface Options extends KernelOptions, CiOptions, BaselineOptions {
   readonly keepGoing?: boolean;
   readonly exitZero?: boolean;
   readonly oracle?: string;
+  readonly differential?: string;
 }
 
 const DEFAULT_TIME_MS = 30_000;
@@ -80,15 +83,25 @@ Examples:
   breakcow fuzz --kernel v5.7 --keep-going --time 10s
   breakcow fuzz --kernel seed --without copy.keeps_uffd_wp --out findings
   breakcow fuzz --kernel repaired --time 8h --seed random --json > night.json
+  breakcow fuzz --kernel v5.14 --differential pmd   huge pages against small ones, in place of the other judges
   breakcow fuzz --oracle live --time 10m            this very kernel; the reference memory judges what it shows
   breakcow fuzz --kernel seed --programs 200k --baseline known.json --update-baseline
   breakcow fuzz --kernel seed --programs 200k --baseline known.json --junit fuzz.xml    as CI runs it
+
+--differential judges nothing but what differs between two runs of a program:
+  pmd         with huge pages, and where they are never given
+  residency   with what a call is about to touch paged out first, and resident
+  batch       calls over ranges, and the same page by page
+  permission  a leaf that became writable without a store, and a fresh write fault there
+What two runs may differ in: "breakcow invariants --latitude". Programs run on one
+thread each; findings are replayed and minimized by their id or with the same
+option, but not exported, and no search looks for shorter ones.
 
 Exit codes: 0 nothing found (with --baseline: nothing new), 1 a promise was
 broken, 2 usage error, 3 internal error (also: the canary was not found, so
 silence proves nothing).`,
     );
-  return withJson(withCi(withKernel(command))).action(fuzz);
+  return withJson(withCi(withDifferential(withKernel(command)))).action(fuzz);
 }
 
 /** Its findings have no cause that knobs could tell, and its canary is another. Throws UsageError. */
@@ -101,12 +114,14 @@ async function fuzz(options: Options): Promise<void> {
   if (options.oracle !== undefined) {
     if (options.with !== undefined || options.without !== undefined)
       throw new UsageError('a real kernel has no knobs: --oracle goes without --with and --without');
+    if (options.differential !== undefined)
+      throw new UsageError('a real kernel shows no second world: --oracle goes without --differential');
     refuseWithOracle(options);
     await fuzzOracle({ ...options, oracle: options.oracle });
     return;
   }
   const engine = loadEngine();
-  const spec = kernelSpec(options);
+  const spec = inDifferential(kernelSpec(options), options.differential, engine.catalogue);
   engine.catalogue.vector(spec);
   const baseline = openBaseline(engine, options);
   prepareCi(options);

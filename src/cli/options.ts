@@ -24,6 +24,14 @@ export function withKernel(command: Command, chosen = DEFAULT_KERNEL): Command {
     .option('--without <knob>', 'turn a knob off; may be repeated', collect);
 }
 
+/** Adds --differential. */
+export function withDifferential(command: Command): Command {
+  return command.option(
+    '--differential <mode>',
+    'run each program twice and compare: pmd, residency or batch; or permission (short for --with differential.MODE)',
+  );
+}
+
 /** The kernel asked for; `found`, the one of a finding, if none is. Knobs asked for go on top of either. */
 export function kernelSpec(
   { kernel, with: plus = [], without: minus = [] }: KernelOptions,

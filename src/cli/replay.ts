@@ -1,5 +1,6 @@
 // breakcow replay, breakcow minimize: one program on one kernel.
 import { Command } from 'commander';
+import { differentialOf, inDifferential } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { ShortestSearch } from '../explore/minimal.js';
@@ -13,13 +14,14 @@ import { wrap } from '../report/layout.js';
 import { reportText, stepsText } from '../report/text.js';
 import { printSpec, programId } from '../text/id.js';
 import { printProgram } from '../text/print.js';
-import { type KernelOptions, kernelSpec, withJson, withKernel } from './options.js';
+import { type KernelOptions, kernelSpec, withDifferential, withJson, withKernel } from './options.js';
 import { EXIT, green, print, printJson } from './output.js';
 import { FINDINGS, readProgram } from './program.js';
 
 interface Options extends KernelOptions {
   readonly json?: boolean;
   readonly dir: string;
+  readonly differential?: string;
 }
 
 function programCommand(name: string): Command {
@@ -27,13 +29,17 @@ function programCommand(name: string): Command {
     '<program>',
     'program text, file, "-" for standard input, or id of a finding',
   );
-  return withJson(withKernel(command)).option('--dir <directory>', 'where findings are looked up by id', FINDINGS);
+  return withJson(withDifferential(withKernel(command))).option(
+    '--dir <directory>',
+    'where findings are looked up by id',
+    FINDINGS,
+  );
 }
 
 /** The program, and the kernel: the one asked for, else the one it was found on. */
 function source(engine: Engine, text: string, options: Options): { words: Uint32Array; spec: KernelSpec } {
   const { words, spec } = readProgram(text, options.dir, engine.catalogue);
-  const chosen = kernelSpec(options, spec);
+  const chosen = inDifferential(kernelSpec(options, spec), options.differential, engine.catalogue);
   engine.catalogue.vector(chosen);
   return { words, spec: chosen };
 }
@@ -122,8 +128,12 @@ Examples:
       }
       const small = diagnose(engine, spec, minimizeBreaking(words, trial, first.invariant), first.invariant);
       if (!small) throw new Error('the minimized program breaks nothing');
+      const from = printProgram(words, engine.catalogue.ops);
+      if (differentialOf(spec) !== undefined) {
+        printBroken(engine, small, options.json === true, { from });
+        return;
+      }
       const { diagnosis, shortest } = new ShortestSearch(engine).of(small);
-      const { ops } = engine.catalogue;
-      printBroken(engine, diagnosis, options.json === true, { from: printProgram(words, ops), shortest });
+      printBroken(engine, diagnosis, options.json === true, { from, shortest });
     });
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { differentialOf } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
@@ -123,6 +124,13 @@ async function withProspects(engine: Engine, programs: readonly Shown[]): Promis
       continue;
     }
     const program = { words, spec: choice.spec, invariant };
+    if (differentialOf(choice.spec) !== undefined) {
+      choices.push({
+        ...choice,
+        outlook: { why: 'a search runs every program once, and this finding is between two runs' },
+      });
+      continue;
+    }
     const outlook = signal.aborted ? { why: LATE } : await ownProspects(engine, search, program, OWN_LIMITS, signal);
     if ('why' in outlook && outlook.why === LATE) late++;
     choices.push({ ...choice, outlook });

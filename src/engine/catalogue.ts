@@ -3,7 +3,7 @@ import { UsageError, unknownName } from '../errors.js';
 import { type OpInfo, parseOpRow } from './optable.js';
 import type { KernelSpec } from './types.js';
 
-/** 'environment': no kernel turns it on or off, the machine does. */
+/** 'environment': no kernel turns it on or off, the machine or the trial does. */
 export type KnobKind = 'behaviour' | 'hunk' | 'cell' | 'mutant' | 'environment';
 
 export interface KnobInfo {
@@ -164,6 +164,12 @@ export class Catalogue {
     for (const name of spec.with) vector = withKnob(vector, this.knob(name).id, true);
     for (const name of spec.without) vector = withKnob(vector, this.knob(name).id, false);
     return vector;
+  }
+
+  /** The vector of another kernel on the machine, and under the trial, that `spec` asks for. */
+  elsewhere(kernel: string, spec: KernelSpec): KnobVector {
+    const machine = (names: readonly string[]) => names.filter((name) => this.knob(name).kind === 'environment');
+    return this.vector({ kernel, with: machine(spec.with), without: machine(spec.without) });
   }
 
   /** The knobs that are on in `vector`. */

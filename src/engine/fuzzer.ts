@@ -12,6 +12,7 @@ interface FuzzExports {
   fuzz_know(key: number): number;
   fuzz_focus(focus: number): number;
   fuzz_focus_row(index: number): number;
+  fuzz_latitude_row(index: number): number;
   fuzz_digest(): bigint;
   fuzz_describe(index: number): number;
 }
@@ -68,12 +69,22 @@ export interface FocusInfo {
 }
 export const NO_FOCUS = 'all';
 
-function rows(row: (index: number) => string): FocusInfo[] {
-  const found: FocusInfo[] = [];
+/** What two runs of a program may differ in without being wrong. */
+export interface Latitude {
+  readonly name: string;
+  /** Differential modes, or `all`. */
+  readonly modes: string;
+  readonly what: string;
+  readonly why: string;
+}
+
+/** The cells of each row up to the first empty one. */
+function rows(row: (index: number) => string): string[][] {
+  const found: string[][] = [];
   for (;;) {
-    const [name, doc] = row(found.length).split('\t');
-    if (!name) return found;
-    found.push({ name, doc: doc ?? '' });
+    const text = row(found.length);
+    if (text === '') return found;
+    found.push(text.split('\t'));
   }
 }
 
@@ -86,6 +97,8 @@ export class Fuzzer {
   readonly #area = new Map<string, number>();
   /** What the op mixes can dwell on. */
   readonly focuses: readonly FocusInfo[];
+  /** What differential runs may differ in. */
+  readonly latitudes: readonly Latitude[];
   #seed: bigint = 0n;
   #shard = 0;
   #strategy = 0;
@@ -99,7 +112,17 @@ export class Fuzzer {
       if (!name) break;
       this.#area.set(name, Number(value));
     }
-    this.focuses = rows((index) => engine.module.__getString(this.#exports.fuzz_focus_row(index)));
+    const text = (row: number) => engine.module.__getString(row);
+    this.focuses = rows((index) => text(this.#exports.fuzz_focus_row(index))).map(([name, doc]) => ({
+      name: name!,
+      doc: doc!,
+    }));
+    this.latitudes = rows((index) => text(this.#exports.fuzz_latitude_row(index))).map(([name, modes, what, why]) => ({
+      name: name!,
+      modes: modes!,
+      what: what!,
+      why: why!,
+    }));
     if (this.#at('NEWS_POINT') !== NEWS_POINT) throw new Error('the module numbers points in another way');
   }
 

@@ -19,8 +19,8 @@ export function findOrigin(engine: Engine, spec: KernelSpec, words: Uint32Array,
   const { kernels } = engine.catalogue;
   const find = (name: string) => kernels.find((kernel) => kernel.name === name);
   const broken = (name: string) => {
-    const kernel = find(name);
-    return kernel !== undefined && breaks(new Trial(engine, kernel.vector).mask(words), invariant);
+    const known = find(name) !== undefined;
+    return known && breaks(new Trial(engine, engine.catalogue.elsewhere(name, spec)).mask(words), invariant);
   };
   const isRelease = (name: string) => find(name)?.source.startsWith('release') === true;
   if (!broken(spec.kernel)) return { kernel: '', keptBy: spec.kernel, refusedBy: '', inherited: false };
@@ -30,7 +30,8 @@ export function findOrigin(engine: Engine, spec: KernelSpec, words: Uint32Array,
     const base = find(origin)?.base ?? '';
     if (base === '' || !broken(base)) {
       const there = find(base);
-      const refused = there !== undefined && refuses(new Trial(engine, there.vector).run(words), here);
+      const refused =
+        there !== undefined && refuses(new Trial(engine, engine.catalogue.elsewhere(base, spec)).run(words), here);
       const inherited = isRelease(origin) && !isRelease(spec.kernel);
       return { kernel: origin, keptBy: refused ? '' : base, refusedBy: refused ? base : '', inherited };
     }

@@ -1,7 +1,7 @@
 // Runs a campaign out of its store, and keeps it there: whoever is killed goes on from what is kept.
 
 import { Campaign, type Setup } from '../campaign/campaign.js';
-import { CANARIES, Canaries } from '../campaign/canary.js';
+import { Canaries, canariesFor } from '../campaign/canary.js';
 import type { Internals } from '../campaign/options.js';
 import type { Runner } from '../campaign/runner.js';
 import type { CampaignResult, Progress } from '../campaign/types.js';
@@ -85,7 +85,7 @@ class Driver {
       // A budget that is spent still merges what came back.
       ...(this.#timeMs !== undefined && { timeMs: Math.max(1, this.#timeMs) }),
     };
-    const canaries = new Canaries(catalogue, internals.canaries ?? CANARIES, state?.canaries);
+    const canaries = new Canaries(catalogue, internals.canaries ?? canariesFor(config.kernels), state?.canaries);
     const journal = {
       arrived: store.arrived.bind(store),
       merged: store.merged.bind(store),

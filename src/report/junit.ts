@@ -13,6 +13,8 @@ export interface JunitRun {
   readonly invariants: readonly InvariantInfo[];
   readonly fresh: readonly Notice[];
   readonly known: readonly Notice[];
+  /** Slug of the promise that a differential run is about: it judges no other. */
+  readonly only?: string | undefined;
   /** Why it proves nothing that a promise was not broken; '' = it was kept in the whole run. */
   readonly untested: string;
   /** A test of the run itself: '' = passed. */
@@ -68,7 +70,7 @@ export function junitXml(run: JunitRun): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n${root}\n`;
 }
 
-function promiseCase({ fresh, known, untested }: JunitRun, { slug, judge }: InvariantInfo): Case {
+function promiseCase({ fresh, known, untested, only }: JunitRun, { slug, judge }: InvariantInfo): Case {
   const broken = fresh.filter((notice) => notice.slug === slug);
   const accepted = known.filter((notice) => notice.slug === slug);
   if (broken.length > 0) {
@@ -84,6 +86,10 @@ function promiseCase({ fresh, known, untested }: JunitRun, { slug, judge }: Inva
     };
   }
   if (accepted.length > 0) return { name: slug, result: 'skipped', message: 'known', text: listed(accepted) };
+  if (only !== undefined && slug !== only)
+    return { name: slug, result: 'skipped', message: 'a differential run does not judge it' };
+  if (only === undefined && judge === 'differential')
+    return { name: slug, result: 'skipped', message: 'judged by --differential only' };
   if (judge === 'later') return { name: slug, result: 'skipped', message: 'no judge yet' };
   if (judge === 'warning') return { name: slug, result: 'skipped', message: 'judged only on request' };
   return untested === '' ? { name: slug } : { name: slug, result: 'skipped', message: untested };

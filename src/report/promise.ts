@@ -4,9 +4,18 @@ import { decodeOp, MM_NAMES } from '../engine/opword.js';
 import type { Violation } from '../engine/types.js';
 import { contentText } from '../findings/explain.js';
 import { handleNames } from '../text/print.js';
+import { difference } from './difference.js';
 
 const RESIDENCY = ['present leaf', 'swap entry', 'marker', '', 'missing entry'];
 const COUNTS = ['mapcount', 'entire mapcount', 'reference count', 'pin count'];
+
+/** Details of assembly/fuzz/fresh.ts. */
+const FRESH = 4;
+const FRESH_FAULTS = [
+  'A fresh write fault there would raise a uffd-wp event, which the next store passes by.',
+  'A fresh write fault there would copy the page, which the next store does not do.',
+  'A fresh write fault there would record soft-dirty, which the next store does not do.',
+];
 
 /** Judges leave content of unknown origin as this version. */
 const WILD = 0xff;
@@ -63,7 +72,10 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
       return `After ${step} ${whose} carries uffd-wp in a ${RESIDENCY[detail]}, but its VMA is not registered.`;
     case 'not-exclusive':
       return exclusivity(violation, whose, h, step);
+    case 'batch-differs':
+      return difference(violation, { whose, h, step, data });
     case 'permission-gained':
+      if (detail >= FRESH) return `After ${step} ${whose} is writable without a store. ${FRESH_FAULTS[detail - FRESH]}`;
       return `${step} writes or reads ${whose}, which its VMA does not allow.`;
     case 'fast-only-refused':
       return `Fast-only GUP in ${step} finds nothing at ${whose}, although the page is present and readable.`;

@@ -153,8 +153,8 @@ export interface KernelVerdict {
 export function kernelVerdicts(engine: Engine, spec: KernelSpec, words: Uint32Array): KernelVerdict[] {
   const { catalogue } = engine;
   const here = new Trial(engine, catalogue.vector(spec)).run(words);
-  return catalogue.kernels.map(({ name, vector }) => {
-    const there = new Trial(engine, vector).run(words);
+  return catalogue.kernels.map(({ name }) => {
+    const there = new Trial(engine, catalogue.elsewhere(name, spec)).run(words);
     const ids = [...new Set(there.verdict.violations.map(({ invariant }) => invariant))];
     const slugs = ids.map((id) => catalogue.invariant(id).slug);
     return { kernel: name, slugs, refused: slugs.length === 0 && refuses(there, here) };

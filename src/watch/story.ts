@@ -1,5 +1,5 @@
 // A kept campaign as a story: for the page that watches it, and for the directory that it is exported to.
-import { CANARIES } from '../campaign/canary.js';
+import { canariesFor } from '../campaign/canary.js';
 import type { CanaryReport } from '../campaign/types.js';
 import type { Catalogue } from '../engine/catalogue.js';
 import { specJson } from '../report/json.js';
@@ -40,7 +40,9 @@ export function courseOf(reader: CampaignReader): readonly StoredSample[] {
 function canaryOf(reader: CampaignReader, ended: boolean): CanaryReport {
   const { position, result } = reader;
   if (result && (ended || !position)) return result.canary;
-  const kernel = CANARIES.map(({ spec }) => spec.kernel).join(', ');
+  const kernel = canariesFor(reader.config.kernels)
+    .map(({ spec }) => printSpec(spec))
+    .join(', ');
   const { found = [], programs = 0 } = position?.canaries ?? {};
   return { kernel, found: found.length > 0 && found.every(Boolean), programs };
 }
