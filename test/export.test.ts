@@ -37,6 +37,12 @@ const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
   'T1-14': /R PIN: .* the length of one call only/,
   'T1-15': /read-only long-term pin/,
   'T1-19b': /fast-only/,
+  'T3-02a': /several NUMA nodes/,
+  'T3-02b': /midway/,
+  'T3-02c': /several NUMA nodes/,
+  'T3-03a': /several NUMA nodes/,
+  'T3-03b': /several NUMA nodes/,
+  'T3-05': /several NUMA nodes/,
 };
 
 /** Does the kernel, as modelled, fail the test? On what user space sees there. */

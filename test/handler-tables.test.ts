@@ -54,6 +54,30 @@ const CONSTRUCTORS: readonly Cell[] = [
     kept: a0('P U SD'),
     lost: a0('P SD'),
   },
+  {
+    cell: 'migrate_end.keeps_uffd_wp',
+    on: ['v6.1', 'repaired'],
+    given: WPED,
+    when: 'migrate A p0',
+    kept: a0('P D A U SD'),
+    lost: a0('P D A SD'),
+  },
+  {
+    cell: 'migrate_end.keeps_soft_dirty',
+    on: ['v5.7', 'v5.19'],
+    given: FRESH,
+    when: 'migrate A p0',
+    kept: a0('P W SD'),
+    lost: a0('P W'),
+  },
+  {
+    cell: 'migrate_end.keeps_exclusive',
+    on: ['v5.19', 'repaired'],
+    given: FRESH,
+    when: 'migrate A p0',
+    kept: { page: { A0: 'copied excl' } },
+    lost: { page: { A0: 'copied shared' } },
+  },
   { cell: 'unuse.keeps_uffd_wp', on: ['v5.7'], given: WPED_OUT, when: 'swapoff', kept: a0('P U'), lost: a0('P') },
   {
     cell: 'unuse.keeps_soft_dirty',
@@ -242,9 +266,38 @@ const leave = (name: string, when: string, pages: string): readonly Cell[] => [
     lost: a0('marker UFFD_WP'),
   },
 ];
+/** The rows for migration entries; those of a PMD are cleared where the kernel can (v6.3). */
+const ON_MIGRATION = (name: string, when: string, whole: string): Cell[] => [
+  {
+    cell: `${name}.clears_migration`,
+    on: ['v5.7', 'v5.18'],
+    given: `${WPED}; migrate_begin A p0`,
+    when,
+    kept: a0('migration R A D SD'),
+    lost: a0('migration R A D U SD'),
+  },
+  {
+    cell: `${name}.clears_migration`,
+    on: ['v7.2', 'repaired'],
+    given: `${THP_WPED}; migrate_begin A p0`,
+    when: whole,
+    kept: a0('PMD migration RX A D SD'),
+    lost: a0('PMD migration RX A D U SD'),
+  },
+];
 const TRANSITIONS = [
   ...leave('unregister', 'uffd_unreg A p0', 'uffd_unreg A p0..p3'),
   ...leave('close', 'uffd_close A', 'uffd_close A'),
+  ...ON_MIGRATION('unregister', 'uffd_unreg A p0', 'uffd_unreg A p0..p3'),
+  ...ON_MIGRATION('close', 'uffd_close A', 'uffd_close A'),
+  {
+    cell: 'mremap.clears_migration',
+    on: ['v6.7', 'repaired'],
+    given: `${WPED}; migrate_begin A p0`,
+    when: 'mremap A p0->p1',
+    kept: { leaf: { A1: 'migration RX A D SD' } },
+    lost: { leaf: { A1: 'migration RX A D U SD' } },
+  },
 ];
 
 function flipped({ cell, on, kept, lost, ...question }: Cell): Row[] {

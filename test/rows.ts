@@ -91,6 +91,8 @@ function frameAt(w: World, name: string): number | undefined {
 export function leafWords(leaf: Leaf): string {
   if (leaf.kind === 'swap') return ['swap', ...leaf.bits].join(' ');
   if (leaf.kind === 'marker') return ['marker', ...leaf.bits].join(' ');
+  if (leaf.kind === 'migration')
+    return [...(leaf.level === 'PTE' ? [] : [leaf.level]), 'migration', ...leaf.bits].join(' ');
   const text = leafText(leaf).replace(' PSE', '');
   return leaf.level === 'PTE' || leaf.kind === 'none' ? text : `${leaf.level} ${text}`;
 }
@@ -162,7 +164,13 @@ export function recount(w: World): string[] {
   for (const mm of w.mms) {
     for (const [index, leaf] of mm.leaves.entries()) {
       if (leaf.slot !== undefined && leaf.kind === 'swap') add(entries, leaf.slot);
-      if (leaf.frame === undefined || !ordinary(leaf.frame) || (leaf.level === 'PMD' && index % 4 !== 0)) continue;
+      if (
+        leaf.kind === 'migration' ||
+        leaf.frame === undefined ||
+        !ordinary(leaf.frame) ||
+        (leaf.level === 'PMD' && index % 4 !== 0)
+      )
+        continue;
       ref(leaf.frame);
       add(leaf.level === 'PMD' ? entire : maps, leaf.frame);
     }
@@ -172,6 +180,7 @@ export function recount(w: World): string[] {
     if ((flags & 2) !== 0) add(pins, headOf(w, w.pages[frame]!).frame);
   }
   for (const { cache } of w.swap) if (cache !== undefined) ref(cache);
+  for (const { frame, migrating } of w.pages) if (migrating) ref(frame);
   const free = new DataView(engine.module.memory.buffer).getUint32(at('FREE_MASK'), true);
   const bugs = new DataView(engine.module.memory.buffer).getUint32(at('PAGE_BUGS'), true);
   const wrong = bugs === 0 ? [] : [`${bugs} bad page states`];

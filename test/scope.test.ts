@@ -28,6 +28,7 @@ const anyScope: fc.Arbitrary<Scope> = fc
       zap: fc.boolean(),
       mprotect: fc.boolean(),
       softdirty: fc.boolean(),
+      migrate: fc.boolean(),
       numa: fc.boolean(),
       dax: fc.boolean(),
       cpus: fc.integer({ min: 1, max: 2 }),

@@ -21,7 +21,10 @@ export namespace Family {
 
 export function family(op: u32): u32 {
   if (op < CORE_OPS) return Family.CORE;
-  if (op == Op.MADV_FREE) return Family.ADVICE;
+  switch (op) {
+    case Op.MADV_FREE: return Family.ADVICE;
+    case Op.MIGRATE: case Op.MIGRATE_BEGIN: case Op.MIGRATE_END: return Family.RMAP;
+  }
   return Family.MOVES;
 }
 /** In how many of 16 mixes that know its family an op is enabled, and its usual weight there. */
@@ -29,6 +32,7 @@ export function family_presence(op: u32): u32 {
   return 12;
 }
 export function family_weight(op: u32): u32 {
+  if (op == Op.MIGRATE_BEGIN) return 3;
   return 2;
 }
 

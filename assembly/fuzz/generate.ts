@@ -19,13 +19,13 @@ export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.G
 export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
   (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
-  (ONE << Op.MREMAP);
+  (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN);
 /** Ops of shape X R->Q. */
 export const MOVES: u64 = ONE << Op.MREMAP;
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
   (ONE << Op.WAKE);
 const NEEDS_HANDLE: u64 = (ONE << Op.HREAD) | (ONE << Op.HWRITE) | (ONE << Op.PUT);
-export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF);
+export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF) | (ONE << Op.MIGRATE_END);
 /** Only these run on a CPU of their own and can be the first of a concurrent pair. */
 export const ACCESSES: u64 = ONE_PAGE;
 

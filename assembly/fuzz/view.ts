@@ -41,7 +41,7 @@ export function take_view(to: usize): void {
       if (carries_uffd_wp(e)) bits |= See.UFFD_WP;
       if (reports_soft_dirty(mm, page, e)) bits |= See.SOFT_DIRTY;
       const at = to + ((mm << 3) as usize) + (page as usize);
-      store<u8>(at, contents(e, page));
+      store<u8>(at, contents(mm, page, e));
       store<u8>(at + BITS, bits);
     }
   }

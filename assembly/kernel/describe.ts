@@ -40,7 +40,7 @@ export function describe(section: u32, index: u32): string {
   return "";
 }
 
-const LAYOUT_COUNT: u32 = 93;
+const LAYOUT_COUNT: u32 = 99;
 function row(name: string, value: u64): string {
   return name + "\t" + value.toString();
 }
@@ -139,6 +139,12 @@ function layoutRow(index: u32): string {
     case 90: return row("FAULTS_TAKEN", L.FAULTS_TAKEN);
     case 91: return row("KVEC_SIZE", L.KVEC_SIZE);
     case 92: return row("PG_LAZYFREE", PG.PG_LAZYFREE);
+    case 93: return row("SWP_TYPE_MIG_READ", PT.SWP_TYPE_MIG_READ);
+    case 94: return row("SWP_TYPE_MIG_WRITE", PT.SWP_TYPE_MIG_WRITE);
+    case 95: return row("PG_MIGRATING", PG.PG_MIGRATING);
+    case 96: return row("SWP_MIG_YOUNG", PT.SWP_MIG_YOUNG);
+    case 97: return row("SWP_MIG_DIRTY", PT.SWP_MIG_DIRTY);
+    case 98: return row("_PAGE_TABLE", PT._PAGE_TABLE);
   }
   return "";
 }

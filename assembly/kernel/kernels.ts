@@ -49,6 +49,7 @@ function clearsWp(row: u32): void {
   on(transition(row, Residency.PRESENT));
   on(transition(row, Residency.SWAP));
   on(transition(row, Residency.MARKER));
+  on(transition(row, Residency.MIGRATION));
 }
 
 /** Writes the vector of kernel `id` to KVEC. Returns false for an unknown id. */
@@ -69,6 +70,9 @@ export function kernelVector(id: u32): bool {
       carries(C.MREMAP, true, true, false);
       on(K.MREMAP_MOVES_TABLES);
       on(K.MREMAP_RESETS_MERGED);
+      carries(C.MIG_REMOVE, true, true, false);
+      on(K.MIGRATE_KEEPS_WP);
+      on(K.MIGRATE_KEEPS_SOFT_DIRTY);
       return true;
     case Kernel.V5_8:
       kernelVector(Kernel.V5_7);
@@ -145,6 +149,7 @@ export function kernelVector(id: u32): bool {
       on(cell(C.EARLY_COPY, Column.UFFD_WP));
       on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
       on(K.LAZYFREE_CHECK_REFS);
+      on(K.MIGRATE_PMD_CARRIES_WP);
       return true;
     case Kernel.V5_12:
       kernelVector(Kernel.V5_9);
@@ -155,6 +160,7 @@ export function kernelVector(id: u32): bool {
     case Kernel.V5_14:
       kernelVector(Kernel.V5_12);
       on(K.FORK_WP_BY_CHILD);
+      on(K.MIGRATE_PMD_CARRIES_WP);
       on(cell(C.EARLY_COPY, Column.UFFD_WP));
       return true;
     case Kernel.V5_18:
@@ -179,6 +185,7 @@ export function kernelVector(id: u32): bool {
       on(cell(C.SWAPIN, Column.EXCLUSIVE));
       on(cell(C.SWAPOUT, Column.EXCLUSIVE));
       on(cell(C.SPLIT, Column.EXCLUSIVE));
+      on(cell(C.MIG_REMOVE, Column.EXCLUSIVE));
       return true;
     case Kernel.V6_1:
       kernelVector(Kernel.V5_19);
@@ -207,6 +214,8 @@ export function kernelVector(id: u32): bool {
       on(K.SPLIT_CARRIES_DIRTY);
       off(K.UPGRADE_NEEDS_DIRTY);
       on(K.UPGRADE_PMD);
+      on(K.MIGRATE_PMD_KEEPS_WP);
+      on(K.MIGRATE_PMD_WP);
       return true;
     case Kernel.V6_12:
       kernelVector(Kernel.V6_7);
@@ -248,6 +257,9 @@ export function kernelVector(id: u32): bool {
       on(K.MADV_FREE_SKIPS_SHARED);
       off(K.MREMAP_MOVES_TABLES);
       off(K.MREMAP_RESETS_MERGED);
+      on(K.DIRTY_THEN_WRPROTECT);
+      on(K.CLEAR_REFS_DOWNGRADES_MIGRATION);
+      on(K.MIGRATE_PMD_KEEPS_CLEAN);
       return true;
   }
   return false;

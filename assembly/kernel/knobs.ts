@@ -154,6 +154,23 @@ export namespace K {
   export const MUTANT_LARGE_REUSE_ANY_MM: u32 = 199;
 
   export const MUTANT_MPROTECT_BATCH_COPIES_WRITE: u32 = 250;
+  // migration
+  export const MIGRATE_PMD_KEEPS_WP: u32 = 230;
+  export const MIGRATE_PMD_WP: u32 = 231;
+  export const MIGRATE_PMD_CARRIES_WP: u32 = 232;
+  export const MIGRATE_KEEPS_WP: u32 = 233;
+  export const MIGRATE_KEEPS_SOFT_DIRTY: u32 = 234;
+  /** Of the machine: making an entry dirty makes it writable. */
+  export const ARCH_MKDIRTY_SETS_WRITE: u32 = 235;
+  export const DIRTY_THEN_WRPROTECT: u32 = 236;
+  export const CLEAR_REFS_DOWNGRADES_MIGRATION: u32 = 237;
+  export const MIGRATE_PMD_KEEPS_CLEAN: u32 = 238;
+  export const MUTANT_MIGRATE_IGNORES_REFS: u32 = 239;
+  export const MUTANT_MIGRATE_WRONG_SETTER: u32 = 240;
+  export const MUTANT_MIGRATE_WRONG_GETTER: u32 = 241;
+  export const MUTANT_MIGRATE_FORGETS_FLUSH: u32 = 242;
+  export const MUTANT_MIGRATE_KEEPS_EXCLUSIVE: u32 = 243;
+  export const MUTANT_FORK_KEEPS_MIGRATION: u32 = 244;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

@@ -117,7 +117,19 @@ export namespace P {
   export const MREMAP_SEVERAL: u32 = 113;
   export const MREMAP_RESETS_NEIGHBOUR: u32 = 114;
   export const MOVE_BATCH: u32 = 115;
-  export const COUNT: u32 = 116;
+  export const TRY_TO_MIGRATE_ONE: u32 = 116;
+  export const SET_PMD_MIGRATION_ENTRY: u32 = 117;
+  export const MIGRATE_PINNED: u32 = 118;
+  export const MIGRATE_BUSY: u32 = 119;
+  export const MIGRATE_MOVED: u32 = 120;
+  export const REMOVE_MIGRATION_PTE: u32 = 121;
+  export const REMOVE_MIGRATION_PMD: u32 = 122;
+  export const MIGRATION_WAIT: u32 = 123;
+  export const MIGRATION_WRPROTECT: u32 = 124;
+  export const COPY_MIGRATION_PTE: u32 = 125;
+  export const COPY_PMD_MIGRATION: u32 = 126;
+  export const SPLIT_PMD_MIGRATION: u32 = 127;
+  export const COUNT: u32 = 128;
 }
 
 /** Row for people: "function \t decision". */
@@ -238,6 +250,18 @@ export function pointRow(id: u32): string {
     case P.MOVE_NORMAL_PMD: return "move_normal_pmd\ta page table goes to its new address as it is";
     case P.MREMAP_SEVERAL: return "mremap_to\tmore VMAs than may move at once: -EFAULT";
     case P.MREMAP_RESETS_NEIGHBOUR: return "mremap_userfaultfd_prep\tmerged with a neighbour, which leaves the registration too";
+    case P.TRY_TO_MIGRATE_ONE: return "try_to_migrate_one\tPTE becomes a migration entry";
+    case P.SET_PMD_MIGRATION_ENTRY: return "set_pmd_migration_entry\tPMD becomes a migration entry";
+    case P.MIGRATE_PINNED: return "try_to_migrate_one\texclusive and pinned: stays";
+    case P.MIGRATE_BUSY: return "folio_migrate_mapping\tsomebody holds it: back where it was";
+    case P.MIGRATE_MOVED: return "move_to_new_folio\tcontents move to a new page";
+    case P.REMOVE_MIGRATION_PTE: return "remove_migration_pte\tmigration entry becomes a PTE";
+    case P.REMOVE_MIGRATION_PMD: return "remove_migration_pmd\tmigration entry becomes a PMD";
+    case P.MIGRATION_WAIT: return "migration_entry_wait\twait until the migration ends";
+    case P.MIGRATION_WRPROTECT: return "change_pte_range\twritable migration entry becomes read-only";
+    case P.COPY_MIGRATION_PTE: return "copy_nonpresent_pte\tshare the migration entry";
+    case P.COPY_PMD_MIGRATION: return "copy_huge_pmd\tshare the migration entry";
+    case P.SPLIT_PMD_MIGRATION: return "__split_huge_pmd\tPMD migration entry becomes four";
     case P.CLEAR_REFS_PINNED: return "clear_soft_dirty\tmay be pinned: left alone";
   }
   return "";

@@ -30,7 +30,11 @@ export namespace C {
   export const MOVE_PRESENT: u32 = 10;
   /** move_swap_pte (UFFDIO_MOVE). */
   export const MOVE_SWAP: u32 = 11;
-  export const COUNT: u32 = 12;
+  /** remove_migration_pte: migration entry -> leaf. */
+  export const MIG_REMOVE: u32 = 12;
+  /** replace_page (KSM): leaf -> leaf of the merged page. */
+  export const KSM: u32 = 13;
+  export const COUNT: u32 = 15;
 }
 
 /** Columns: uffd-wp, soft-dirty, exclusive; cell id = 128 + row * 3 + column. */
@@ -57,6 +61,7 @@ export namespace Residency {
   export const PRESENT: u32 = 0;
   export const SWAP: u32 = 1;
   export const MARKER: u32 = 2;
+  export const MIGRATION: u32 = 3;
 }
 const FIRST_TRANSITION: u32 = 173;
 const RESIDENCIES: u32 = 4;
@@ -95,6 +100,7 @@ function rowName(row: u32): string {
     case C.SWAPOUT: return "swapout";
     case C.ANON_MARKER: return "anon_marker";
     case C.MREMAP: return "mremap";
+    case C.MIG_REMOVE: return "migrate_end";
   }
   return "";
 }
@@ -110,6 +116,7 @@ function rowFunction(row: u32): string {
     case C.SWAPOUT: return "try_to_unmap_one";
     case C.ANON_MARKER: return "do_anonymous_page over a marker";
     case C.MREMAP: return "move_ptes";
+    case C.MIG_REMOVE: return "remove_migration_pte";
   }
   return "";
 }
@@ -130,7 +137,9 @@ function isMove(row: u32): bool {
 }
 /** Cells that no code reads (the row has nothing to carry there). */
 function cellUsed(row: u32, column: u32): bool {
+  if (rowName(row) == "") return false;
   if (isMove(row)) return row == C.MREMAP && column != Column.EXCLUSIVE;
+  if (row == C.MIG_REMOVE) return true;
   if (column == Column.EXCLUSIVE) return row == C.SWAPIN || row == C.UNUSE || row == C.SPLIT || row == C.SWAPOUT;
   if (column == Column.SOFT_DIRTY) return row == C.SWAPIN || row == C.UNUSE || row == C.UNSHARE_COPY || row == C.SPLIT || row == C.SWAPOUT;
   return true;
@@ -173,12 +182,13 @@ export function cellRow(id: u32): string {
   if (id >= FIRST_TRANSITION && id < END_OF_CELLS) {
     const row = (id - FIRST_TRANSITION) / RESIDENCIES;
     const residency = (id - FIRST_TRANSITION) % RESIDENCIES;
-    if (residency > Residency.MARKER) return "";
     const name = transitionName(row);
     if (name == "") return "";
     const source = transitionSource(row);
-    const kind = residency == Residency.PRESENT ? "present leaves" : residency == Residency.SWAP ? "swap entries" : "markers";
-    const suffix = residency == Residency.PRESENT ? "_present" : residency == Residency.SWAP ? "_swap" : "_marker";
+    const kind = residency == Residency.PRESENT ? "present leaves" : residency == Residency.SWAP ? "swap entries" :
+      residency == Residency.MARKER ? "markers" : "migration entries";
+    const suffix = residency == Residency.PRESENT ? "_present" : residency == Residency.SWAP ? "_swap" :
+      residency == Residency.MARKER ? "_marker" : "_migration";
     return name + ".clears" + suffix + "\tcell\t" + source + "\t" + transitionCall(row) + " clears uffd-wp in " + kind + ".";
   }
   return "";

@@ -7,13 +7,15 @@ import { at } from '../kernel/trace';
 import { __split_huge_pmd } from './huge_memory';
 import { HPAGE_PMD_NR, MM_HAS_PINNED, MM_VMA, NR_PMDS } from './layout';
 import { maybe_mkwrite } from './memory';
+import { migration_entry_share } from './migrate';
 import { dup_vmas } from './mmap';
 import {
   alloc_page, ClearPageAnonExclusive, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_add_rmap_pmd,
   page_maybe_dma_pinned, page_version, PageAnonExclusive, set_page_version, SetPageAnonExclusive,
 } from './page';
 import {
-  is_pte_marker, mm_at, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkdirty, pte_mkold, pte_pfn,
+  is_migration_entry, is_pte_marker, is_swap_pmd, mm_at, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
+  pte_mkdirty, pte_mkold, pte_pfn,
   pte_present, pte_swp_exclusive, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset,
   _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
@@ -51,6 +53,16 @@ function copy_huge_pmd(dst: u32, src: u32, pmd: u32, e: u64): bool {
   const child = pte_mkold(shared);
   set_pmd_at(dst, pmd, child_keeps_wp(src, dst, pmd << 2) ? child : child & ~_PAGE_UFFD_WP);
   return true;
+}
+
+/** copy_huge_pmd of a migration entry: neither side may write afterwards. */
+function copy_pmd_migration(dst: u32, src: u32, pmd: u32, e: u64): void {
+  at(P.COPY_PMD_MIGRATION);
+  let child = migration_entry_share(e);
+  if (child != e && !knob(K.MIGRATE_PMD_CARRIES_WP)) child &= ~_PAGE_SWP_UFFD_WP;
+  if (child != e) set_pmd_at(src, pmd, child);
+  if (knob(K.FORK_WP_BY_CHILD) && !(vm_flags(dst, pmd << 2) & VM_UFFD_WP)) child &= ~_PAGE_SWP_UFFD_WP;
+  set_pmd_at(dst, pmd, child);
 }
 
 /** copy_present_page: the child gets a copy at once. False = out of memory. */
@@ -94,12 +106,18 @@ function copy_nonpresent_pte(dst: u32, src: u32, page: u32, e: u64): void {
     }
     return;
   }
-  at(P.COPY_SWAP_PTE);
-  swap_duplicate(swp_offset(e));
   let child = e;
-  if (pte_swp_exclusive(e)) {
-    child &= ~_PAGE_SWP_EXCLUSIVE;
-    set_pte_at(src, page, child);
+  if (is_migration_entry(e)) {
+    at(P.COPY_MIGRATION_PTE);
+    child = migration_entry_share(e);
+    if (child != e && !knob(K.MUTANT_FORK_KEEPS_MIGRATION)) set_pte_at(src, page, child);
+  } else {
+    at(P.COPY_SWAP_PTE);
+    swap_duplicate(swp_offset(e));
+    if (pte_swp_exclusive(e)) {
+      child &= ~_PAGE_SWP_EXCLUSIVE;
+      set_pte_at(src, page, child);
+    }
   }
   if (knob(K.FORK_WP_BY_CHILD) && !(vm_flags(dst, page) & VM_UFFD_WP)) child &= ~_PAGE_SWP_UFFD_WP;
   set_pte_at(dst, page, child);
@@ -131,6 +149,10 @@ export function dup_mmap(dst: u32, src: u32, inherit: bool): bool {
     if (pmd_none(upper)) continue;
     const pages = copied_pages(dst, src, pmd);
     if (pages == 0) continue;
+    if (is_swap_pmd(upper)) {
+      copy_pmd_migration(dst, src, pmd, upper);
+      continue;
+    }
     if (pmd_trans_huge(upper) && copy_huge_pmd(dst, src, pmd, upper)) continue;
     set_pmd_at(dst, pmd, _PAGE_TABLE);
     for (let rest = pages; ok && rest != 0; rest &= rest - 1) {

@@ -5,6 +5,7 @@ import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_PMDS, PG_MAPCOUNT, PG_REFS } from './layout';
+import { arch_mkdirty, wrprotect_last } from './migrate';
 import { anon_vma_prepare } from './mmap';
 import { numa_restore, pmd_modified } from './mprotect';
 import {
@@ -14,11 +15,12 @@ import {
   SetPageAnonExclusive, total_mapcount, ZERO_PFN,
 } from './page';
 import {
-  pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold, pte_mkwrite, pte_mkyoung, pte_pfn,
-  pte_at, pte_present, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at,
-  _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SOFT_DIRTY, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_swap_pmd, migration_entry_pfn, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold,
+  pte_mkwrite, pte_mkyoung, pte_pfn, pte_at, pte_present, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at,
+  set_pte_at, set_pud_at, SWP_MIG_DIRTY, SWP_MIG_YOUNG, swp_entry, swp_offset, swp_type, _PAGE_ACCESSED, _PAGE_DIRTY,
+  _PAGE_PSE, _PAGE_SOFT_DIRTY, _PAGE_SPECIAL, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
-import { page_map_swapcount } from './swapfile';
+import { page_map_swapcount, swp_bits_as_present } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { one_vma, VM_PAGE_PROT, VM_WRITE } from './vma';
 import { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_WRITE } from './vmf';
@@ -117,11 +119,26 @@ export function do_huge_pmd_numa_page(mm: u32, pmd: u32, e: u64, vma: u32): u32 
 export function __split_huge_pmd(mm: u32, pmd: u32): void {
   split_huge_pmd_locked(mm, pmd, false);
 }
+/** A migration entry of a huge page becomes four of its small pages. */
+function split_pmd_migration_entry(mm: u32, pmd: u32, e: u64): void {
+  at(P.SPLIT_PMD_MIGRATION);
+  const kept = carried(C.SPLIT, swp_bits_as_present(e));
+  const bits = (kept & _PAGE_SOFT_DIRTY ? _PAGE_SWP_SOFT_DIRTY : 0) | (kept & _PAGE_UFFD_WP ? _PAGE_SWP_UFFD_WP : 0);
+  set_pmd_at(mm, pmd, _PAGE_TABLE);
+  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
+    const one = swp_entry(swp_type(e), (migration_entry_pfn(e) + i) | (swp_offset(e) & (SWP_MIG_YOUNG | SWP_MIG_DIRTY)));
+    set_pte_at(mm, (pmd << 2) + i, one | bits);
+  }
+}
 /** `freeze`: on the way to a split of the page, where the PTEs are migration entries, which remember dirty by itself. */
 function split_huge_pmd_locked(mm: u32, pmd: u32, freeze: bool): void {
   const e = pmd_at(mm, pmd);
-  const head = pte_pfn(e);
   count(N.SPLITS);
+  if (is_swap_pmd(e)) {
+    split_pmd_migration_entry(mm, pmd, e);
+    return;
+  }
+  const head = pte_pfn(e);
   set_pmd_at(mm, pmd, _PAGE_TABLE);
   flush_pmd_tlb_range(mm, pmd);
   if (is_special_pfn(head)) {
@@ -136,7 +153,10 @@ function split_huge_pmd_locked(mm: u32, pmd: u32, freeze: bool): void {
   if (!(e & _PAGE_ACCESSED)) bits = pte_mkold(bits);
   const dirty = pte_dirty(e);
   if (dirty && freeze) bits |= _PAGE_DIRTY;
-  else if (dirty && knob(K.SPLIT_CARRIES_DIRTY)) bits = knob(K.SPLIT_DIRTY_ONLY) ? bits | _PAGE_DIRTY : pte_mkdirty(bits);
+  else if (dirty && knob(K.SPLIT_CARRIES_DIRTY)) {
+    bits = arch_mkdirty(knob(K.SPLIT_DIRTY_ONLY) ? bits | _PAGE_DIRTY : pte_mkdirty(bits));
+    if (!pte_write(e)) bits = wrprotect_last(bits);
+  }
   const exclusive = PageAnonExclusive(head) && knob(cell(C.SPLIT, Column.EXCLUSIVE));
   ClearPageAnonExclusive(head);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
@@ -162,7 +182,8 @@ export function vma_adjust_trans_huge(mm: u32, mask: u32): void {
   if (pud_at(mm) & _PAGE_PSE && mask != 0xff) __split_huge_pud(mm);
   for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
     const part = (mask >> (pmd << 2)) & 0xf;
-    if (part != 0 && part != 0xf && pmd_trans_huge(pmd_at(mm, pmd))) __split_huge_pmd(mm, pmd);
+    const e = pmd_at(mm, pmd);
+    if (part != 0 && part != 0xf && (pmd_trans_huge(e) || is_swap_pmd(e))) __split_huge_pmd(mm, pmd);
   }
 }
 
@@ -174,8 +195,10 @@ export function can_split_huge_page(head: u32): bool {
 }
 /** The PTE of a page that left its folio: it was a migration entry in between, which remembers what the kernel lets it. */
 function remove_migration_pte(e: u64): u64 {
-  if (knob(K.MIGRATION_KEEPS_DIRTY)) return pte_dirty(e) && !knob(K.MIGRATION_KEEPS_CLEAN) ? pte_mkdirty(e) : e;
-  return pte_mkold(e) & ~_PAGE_DIRTY;
+  if (!knob(K.MIGRATION_KEEPS_DIRTY)) return pte_mkold(e) & ~_PAGE_DIRTY;
+  if (!pte_dirty(e)) return e;
+  const entry = arch_mkdirty(knob(K.MIGRATION_KEEPS_CLEAN) ? e : pte_mkdirty(e));
+  return pte_write(e) ? entry : wrprotect_last(entry);
 }
 /** try_to_migrate: the folio is dirty if one of the entries that map it is. */
 function folio_collect_dirty(head: u32): void {

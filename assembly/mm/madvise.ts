@@ -12,8 +12,9 @@ import {
   total_mapcount,
 } from './page';
 import {
-  is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkclean, pte_mkold, pte_pfn, pte_present, pte_uffd_wp,
-  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PSE, _PAGE_TABLE,
+  is_migration_entry, is_pte_marker, is_swap_pmd, is_swap_pte, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkclean, pte_mkold,
+  pte_pfn, pte_present, pte_uffd_wp, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_ACCESSED, _PAGE_DIRTY,
+  _PAGE_PSE, _PAGE_TABLE,
 } from './pgtable';
 import { free_swap_and_cache, free_swap_cache, try_to_free_swap } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
@@ -24,7 +25,8 @@ function zap_pte(mm: u32, page: u32, e: u64): void {
   set_pte_at(mm, page, 0);
   if (!pte_present(e)) {
     at(P.ZAP_NONPRESENT);
-    if (!is_pte_marker(e)) free_swap_and_cache(swp_offset(e));
+    // A migration entry holds neither a reference nor a mapping.
+    if (is_swap_pte(e)) free_swap_and_cache(swp_offset(e));
     return;
   }
   if (!knob(K.MUTANT_ZAP_FORGETS_FLUSH)) flush_tlb_page(mm, page);
@@ -38,6 +40,7 @@ function zap_pte(mm: u32, page: u32, e: u64): void {
 function zap_huge_pmd(mm: u32, pmd: u32, e: u64): void {
   at(P.ZAP_HUGE_PMD);
   set_pmd_at(mm, pmd, 0);
+  if (is_swap_pmd(e)) return;
   flush_pmd_tlb_range(mm, pmd);
   const head = pte_pfn(e);
   if (is_special_pfn(head)) return;
@@ -58,7 +61,7 @@ export function zap_page_range(mm: u32, mask: u32): void {
     const part = (mask >> (pmd << 2)) & 0xf;
     const upper = pmd_at(mm, pmd);
     if (part == 0 || pmd_none(upper)) continue;
-    if (pmd_trans_huge(upper)) {
+    if (pmd_trans_huge(upper) || is_swap_pmd(upper)) {
       zap_huge_pmd(mm, pmd, upper);
       continue;
     }

@@ -7,6 +7,7 @@ import { at } from '../kernel/trace';
 import {
   do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pud,
 } from './huge_memory';
+import { migration_entry_wait } from './migrate';
 import { anon_vma_prepare } from './mmap';
 import { numa_restore } from './mprotect';
 import {
@@ -15,7 +16,8 @@ import {
   SetPageAnonExclusive, set_page_version, total_mapcount, ZERO_PFN,
 } from './page';
 import {
-  is_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite,
+  is_migration_entry, is_pte_marker, is_swap_pmd, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
+  pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite,
   pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_swp_exclusive, pte_uffd_wp, pte_write,
   pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SPECIAL,
   _PAGE_TABLE, _PAGE_UFFD_WP,
@@ -73,6 +75,9 @@ export function handle_mm_fault(mm: u32, page: u32, flags: u32): u32 {
       huge_pmd_set_accessed(mm, pmd, flags, e);
       return 0;
     }
+  } else if (is_swap_pmd(e)) {
+    migration_entry_wait(e);
+    return 0;
   }
   return handle_pte_fault(mm, page, flags, vma);
 }
@@ -286,6 +291,10 @@ export function wp_page_copy_install(mm: u32, page: u32, flags: u32, vma: u32, o
 }
 
 function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
+  if (is_migration_entry(e)) {
+    migration_entry_wait(e);
+    return 0;
+  }
   if (knob(K.MUTANT_READ_EVENT) && !(flags & FAULT_FLAG_WRITE) && swp_bits_as_present(e) & _PAGE_UFFD_WP) return handle_userfault();
   const slot = swp_offset(e);
   const fresh = may_bypass_swap_cache(slot);

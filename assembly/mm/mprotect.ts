@@ -5,12 +5,13 @@ import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_PMDS } from './layout';
 import { compound_head, is_special_pfn, page_count, page_mapcount, PageAnonExclusive, PageCompound } from './page';
 import {
-  is_pte_marker, make_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkwrite,
-  pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write, pte_wrprotect,
-  PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW,
+  is_migration_entry, is_pte_marker, is_swap_pmd, make_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
+  pte_dirty, pte_mkdirty, pte_mkwrite, pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write,
+  pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW,
   _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
 } from './pgtable';
 import { __split_huge_pmd } from './huge_memory';
+import { migration_entry_wrprotect } from './migrate';
 import { vma_modify_protection } from './mmap';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import {
@@ -117,6 +118,11 @@ function numa_skips_pte(e: u64): bool {
 @inline function pte_needs_flush(old: u64, entry: u64): bool {
   return ((old ^ entry) & (_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_PROTNONE)) != 0;
 }
+/** uffd-wp of a non-present entry, which cares for nothing else. */
+function change_swap_bits(mode: u32, e: u64): u64 {
+  if (mode == CP_UFFD_WP) return e | _PAGE_SWP_UFFD_WP;
+  return mode == CP_UFFD_WP_RESOLVE ? e & ~_PAGE_SWP_UFFD_WP : e;
+}
 function change_pte(mm: u32, page: u32, mode: u32, bits: u32): void {
   const e = pte_at(mm, page);
   const vma = vm_flags(mm, page);
@@ -141,13 +147,28 @@ function change_pte(mm: u32, page: u32, mode: u32, bits: u32): void {
     if (mode == CP_UFFD_WP_RESOLVE) set_pte_at(mm, page, 0);
     return;
   }
+  if (is_migration_entry(e)) {
+    const entry = change_swap_bits(mode, migration_entry_wrprotect(e));
+    if (entry != e) set_pte_at(mm, page, entry);
+    return;
+  }
   if (mode == CP_UFFD_WP && !knob(K.MUTANT_WP_SKIPS_SWAP)) {
     at(P.WP_SWAP_ENTRY);
     set_pte_at(mm, page, e | (knob(K.MUTANT_WP_WRONG_DECODER) ? _PAGE_UFFD_WP : _PAGE_SWP_UFFD_WP));
   } else if (mode == CP_UFFD_WP_RESOLVE) set_pte_at(mm, page, e & ~_PAGE_SWP_UFFD_WP);
 }
 
+function change_pmd_migration(mm: u32, pmd: u32, mode: u32, e: u64): void {
+  let entry = migration_entry_wrprotect(e);
+  if (entry != e && !knob(K.MIGRATE_PMD_CARRIES_WP)) entry &= ~_PAGE_SWP_UFFD_WP;
+  if (knob(K.MIGRATE_PMD_WP)) entry = change_swap_bits(mode, entry);
+  if (entry != e) set_pmd_at(mm, pmd, entry);
+}
 function change_huge_pmd(mm: u32, pmd: u32, mode: u32, e: u64): void {
+  if (is_swap_pmd(e)) {
+    change_pmd_migration(mm, pmd, mode, e);
+    return;
+  }
   if (mode == CP_PROT_NUMA && (pte_protnone(e) || is_special_pfn(pte_pfn(e)))) return;
   at(P.CHANGE_HUGE_PMD);
   const entry = change_present(mode, vm_flags(mm, pmd << 2), pmd_modified(e), true);
@@ -177,7 +198,7 @@ export function change_protection(mm: u32, mask: u32, mode: u32): void {
       // change_pmd_prepare: markers need a page table.
       if (mode != CP_UFFD_WP || !(mm_uffd(mm) & UFFD_WP_UNPOPULATED)) continue;
       set_pmd_at(mm, pmd, _PAGE_TABLE);
-    } else if (pmd_trans_huge(e)) {
+    } else if (pmd_trans_huge(e) || is_swap_pmd(e)) {
       if (part == 0xf) {
         change_huge_pmd(mm, pmd, mode, e);
         continue;

@@ -9,9 +9,9 @@ import { unmap_region } from './madvise';
 import { copy_vma, span } from './mmap';
 import { is_special_pfn, PageCompound } from './page';
 import {
-  is_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty, pte_mkyoung, pte_pfn, pte_present,
-  set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_RW, _PAGE_SOFT_DIRTY, _PAGE_SWP_SOFT_DIRTY,
-  _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_migration_entry, is_pte_marker, is_swap_pmd, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty,
+  pte_mkyoung, pte_pfn, pte_present, set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_RW, _PAGE_SOFT_DIRTY,
+  _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { change_vm_flags, mm_uffd, pages_with, UFFD_EVENT_REMAP, vm_flags, VM_READ, VM_UFFD_WP, vma_end, vma_start } from './vma';
@@ -35,14 +35,15 @@ function moved_entry(e: u64, clear: bool): u64 {
   }
   if (is_pte_marker(e) && (!keeps || (clear && knob(transition(T.MREMAP, Residency.MARKER))))) return 0;
   const entry = soft ? e | _PAGE_SWP_SOFT_DIRTY : e;
-  const drops = !keeps || (clear && knob(transition(T.MREMAP, Residency.SWAP)));
+  const residency = is_migration_entry(e) ? Residency.MIGRATION : Residency.SWAP;
+  const drops = !keeps || (clear && knob(transition(T.MREMAP, residency)));
   return drops && !is_pte_marker(e) ? entry & ~_PAGE_SWP_UFFD_WP : entry;
 }
 /** Has some entry of a moved table to be changed on its way? */
 // @ts-ignore: decorator
 @inline function clears_any(): bool {
   return knob(transition(T.MREMAP, Residency.PRESENT)) || knob(transition(T.MREMAP, Residency.SWAP)) ||
-    knob(transition(T.MREMAP, Residency.MARKER));
+    knob(transition(T.MREMAP, Residency.MARKER)) || knob(transition(T.MREMAP, Residency.MIGRATION));
 }
 
 /** mremap_folio_pte_batch (v6.17): how many of the n entries from `page` on go together, as the first of them. */
@@ -113,7 +114,7 @@ function move_page_tables(mm: u32, first: u32, n: u32, to: u32, clear: bool): vo
     const e = pmd_at(mm, from >> 2);
     if (pmd_none(e)) continue;
     const whole = extent == HPAGE_PMD_NR && pmd_none(pmd_at(mm, there >> 2));
-    if (pmd_trans_huge(e)) {
+    if (pmd_trans_huge(e) || is_swap_pmd(e)) {
       if (whole) {
         move_huge_pmd(mm, from >> 2, there >> 2, clear);
         continue;

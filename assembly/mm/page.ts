@@ -11,6 +11,8 @@ export const PG_EXCLUSIVE: u32 = 2;
 export const PG_DIRTY: u32 = 4;
 /** Part of a THP; its head is the frame rounded down to 4. */
 export const PG_COMPOUND: u32 = 8;
+/** Isolated for migration, on the head: its mappings are migration entries, and the migration has a reference. */
+export const PG_MIGRATING: u32 = 0x40;
 
 /** MADV_FREE: not swapbacked, so reclaim drops it unless it is dirty. On every page of a THP. */
 export const PG_LAZYFREE: u32 = 16;
@@ -192,6 +194,13 @@ function free_folio(head: u32): void {
 /** What the kernel would report as "Bad page state": judged as I7. */
 export function page_bug(): void {
   store<u32>(PAGE_BUGS, load<u32>(PAGE_BUGS) + 1);
+}
+
+/** Is any page being migrated? */
+// @ts-ignore: decorator
+@inline export function any_migrating(): bool {
+  const flags = v128.or(v128.load(PG_FLAGS), v128.load(PG_FLAGS, 16));
+  return v128.any_true(v128.and(flags, i8x16.splat(PG_MIGRATING as i8)));
 }
 
 // ---- rmap: mappings (mm/rmap.c)

@@ -31,6 +31,14 @@ const SWP_TYPE_SHIFT: u64 = 59;
 const SWP_OFFSET_MASK: u64 = 0x1fffffffffff;
 export const SWP_TYPE_SWAP: u64 = 1;
 export const SWP_TYPE_MARKER: u64 = 31;
+/** Three kinds of migration entries: read-only, read-only of an exclusive page (v5.19+), writable. */
+export const SWP_TYPE_MIG_READ: u64 = 24;
+export const SWP_TYPE_MIG_READ_EXCLUSIVE: u64 = 25;
+export const SWP_TYPE_MIG_WRITE: u64 = 26;
+/** The offset of a migration entry: the frame, and above it what the leaf said of use and change. */
+export const SWP_MIG_YOUNG: u32 = 0x100;
+export const SWP_MIG_DIRTY: u32 = 0x200;
+const SWP_MIG_FRAME: u32 = 0xff;
 export const PTE_MARKER_UFFD_WP: u32 = 1;
 
 // ---- where entries live
@@ -148,6 +156,11 @@ export function set_pud_at(mm: u32, entry: u64): void {
 @inline export function pmd_trans_huge(e: u64): bool {
   return (e & _PAGE_PSE) != 0;
 }
+/** A PMD that is no table and maps nothing: a migration entry of a huge page. */
+// @ts-ignore: decorator
+@inline export function is_swap_pmd(e: u64): bool {
+  return e != 0 && (e & (_PAGE_PRESENT | _PAGE_PSE)) == 0;
+}
 
 // ---- non-present entries
 
@@ -171,6 +184,28 @@ export function set_pud_at(mm: u32, entry: u64): void {
 // @ts-ignore: decorator
 @inline export function is_pte_marker(e: u64): bool {
   return !pte_present(e) && swp_type(e) == SWP_TYPE_MARKER;
+}
+// @ts-ignore: decorator
+@inline export function is_migration_entry(e: u64): bool {
+  return !pte_present(e) && swp_type(e) - SWP_TYPE_MIG_READ <= SWP_TYPE_MIG_WRITE - SWP_TYPE_MIG_READ;
+}
+// @ts-ignore: decorator
+@inline export function is_writable_migration_entry(e: u64): bool {
+  return swp_type(e) == SWP_TYPE_MIG_WRITE;
+}
+// @ts-ignore: decorator
+@inline export function is_readable_migration_entry(e: u64): bool {
+  return swp_type(e) == SWP_TYPE_MIG_READ;
+}
+/** The same entry as one of another kind. */
+// @ts-ignore: decorator
+@inline export function migration_entry_as(e: u64, type: u64): u64 {
+  return (e & ~((31 as u64) << SWP_TYPE_SHIFT)) | (type << SWP_TYPE_SHIFT);
+}
+/** The page that a migration entry stands for; of a PMD entry the first one. */
+// @ts-ignore: decorator
+@inline export function migration_entry_pfn(e: u64): u32 {
+  return swp_offset(e) & SWP_MIG_FRAME;
 }
 // @ts-ignore: decorator
 @inline export function make_pte_marker(kind: u32): u64 {

@@ -3,14 +3,14 @@ import {
   NR_MMS, NR_PAGES, NR_SLOTS, PG_ENTIRE, PG_MAPCOUNT, PG_SLOT, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, HPAGE_PMD_NR,
 } from './layout';
 import {
-  alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_count, page_mapcount, page_swap,
-  page_version, put_page,
-  SetPageAnonExclusive, set_page_dirty, set_page_version, total_mapcount,
+  alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_count, page_flags, page_mapcount,
+  page_swap, page_version, PG_MIGRATING, put_page, SetPageAnonExclusive, set_page_dirty, set_page_version, total_mapcount,
 } from './page';
 import {
   is_swap_pte, pfn_bits, pmd_at, pmd_trans_huge, pte_at, pte_mkold, pte_swp_exclusive, pte_swp_soft_dirty,
   pte_swp_uffd_wp, set_pte_at, swp_offset, _PAGE_SOFT_DIRTY, _PAGE_UFFD_WP,
 } from './pgtable';
+import { migration_wait_on } from './migrate';
 import { mm_alive, VM_PAGE_PROT } from './vma';
 import { knob, K } from '../kernel/knobs';
 import { C, carried, cell, Column } from '../kernel/tables';
@@ -79,6 +79,11 @@ export function free_swap_and_cache(slot: u32): void {
 /** Brings the slot's page into the swap cache; the caller gets a reference. NO_PAGE = out of memory. */
 export function swapin(slot: u32): u32 {
   let f = lookup_swap_cache(slot);
+  if (f != NO_PAGE && page_flags(f) & PG_MIGRATING) {
+    // Its lock is held; afterwards the slot may have another page, or none.
+    migration_wait_on(f);
+    f = lookup_swap_cache(slot);
+  }
   if (f != NO_PAGE) {
     get_page(f);
     return f;

@@ -7,7 +7,7 @@ import { Residency, T, transition } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { vma_modify } from './mmap';
 import { change_protection, CP_UFFD_WP, CP_UFFD_WP_RESOLVE } from './mprotect';
-import { is_pte_marker, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_present } from './pgtable';
+import { is_migration_entry, is_pte_marker, pmd_at, pmd_none, pte_at, pte_present, _PAGE_TABLE } from './pgtable';
 import {
   mm_uffd, pages_with, set_mm_uffd, UFFD_OPEN, UFFD_WP_UNPOPULATED, VM_DAX, VM_READ, VM_UFFD_WP,
   vma_end,
@@ -35,6 +35,11 @@ export function userfaultfd_register(mm: u32, mask: u32, features: u32): bool {
   return true;
 }
 
+function residency(e: u64): u32 {
+  if (pte_present(e)) return Residency.PRESENT;
+  if (is_pte_marker(e)) return Residency.MARKER;
+  return is_migration_entry(e) ? Residency.MIGRATION : Residency.SWAP;
+}
 /** uffd-wp leaves the entries of `mask` where the transition's table row says so. */
 function clear_uffd_wp(mm: u32, mask: u32, row: u32): void {
   let clear: u32 = 0;
@@ -42,9 +47,8 @@ function clear_uffd_wp(mm: u32, mask: u32, row: u32): void {
     const page = ctz(rest);
     const pmd = pmd_at(mm, page >> 2);
     if (pmd_none(pmd)) continue;
-    const e = pmd_trans_huge(pmd) ? pmd : pte_at(mm, page);
-    const kind = pte_present(e) ? Residency.PRESENT : is_pte_marker(e) ? Residency.MARKER : Residency.SWAP;
-    if (e != 0 && knob(transition(row, kind))) clear |= 1 << page;
+    const e = pmd == _PAGE_TABLE ? pte_at(mm, page) : pmd;
+    if (e != 0 && knob(transition(row, residency(e)))) clear |= 1 << page;
   }
   if (clear != 0) {
     at(P.TRANSITION_CLEARS_WP);

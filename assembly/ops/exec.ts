@@ -7,6 +7,7 @@ import {
 } from '../mm/layout';
 import { unmap_region, zap_page_range } from '../mm/madvise';
 import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
+import { migrate_folios_move } from '../mm/migrate';
 import { lru_add_drain } from '../mm/page';
 import { mm_at } from '../mm/pgtable';
 import { swapoff } from '../mm/swapfile';
@@ -18,6 +19,7 @@ import {
 } from './calls';
 import { op_madv_free } from './calls-advice';
 import { op_mremap } from './calls-moves';
+import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
 import { op_uffd_close, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
   arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
@@ -41,6 +43,7 @@ export function world_init(): void {
 
 /** One op, to its end; threads (read, write, gup) may return R.YIELD in interleaved mode. One jump decides. */
 function exec_op(word: u32, index: u32): u32 {
+  if (op_code(word) > Op.PUT && waits_for_migrations(op_code(word))) migrate_folios_move();
   const mm = op_mm(word);
   const alive = mm_alive(mm);
   switch (op_code(word)) {
@@ -120,6 +123,12 @@ function exec_op(word: u32, index: u32): u32 {
       return alive && mask != 0 ? op_madv_free(mm, mask, index) : R.SKIP;
     }
     case Op.MREMAP: return alive ? op_mremap(mm, word, index) : R.SKIP;
+    case Op.MIGRATE:
+    case Op.MIGRATE_BEGIN: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_migrate(mm, mask, op_code(word) == Op.MIGRATE, index) : R.SKIP;
+    }
+    case Op.MIGRATE_END: return op_migrate_end(index);
   }
   return R.SKIP;
 }

@@ -34,7 +34,10 @@ export namespace Op {
   export const PUT: u32 = 22;
   export const MADV_FREE: u32 = 23;
   export const MREMAP: u32 = 24;
-  export const COUNT: u32 = 25;
+  export const MIGRATE: u32 = 25;
+  export const MIGRATE_BEGIN: u32 = 26;
+  export const MIGRATE_END: u32 = 27;
+  export const COUNT: u32 = 28;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -158,6 +161,9 @@ export function opRow(code: u32): string {
     case Op.PUT: return "put\th\t\tDrop the reference.";
     case Op.MADV_FREE: return "madv_free\tX R\t\tMADV_FREE: anonymous pages may be dropped, and read as zero then, until somebody stores to them.";
     case Op.MREMAP: return "mremap\tX R->Q\t\tMove the mapping to other addresses (MREMAP_MAYMOVE | MREMAP_FIXED); what is mapped there goes.";
+    case Op.MIGRATE: return "migrate\tX R\t\tMove the pages mapped here to other frames, in every process (move_pages, compaction).";
+    case Op.MIGRATE_BEGIN: return "migrate_begin\tX R\t\tThe first half of it: the pages' mappings are migration entries until migrate_end, or until somebody has to wait for it.";
+    case Op.MIGRATE_END: return "migrate_end\t\t\tAll migrations under way come to their end.";
   }
   return "";
 }

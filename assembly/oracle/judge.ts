@@ -5,7 +5,7 @@ import {
 } from '../mm/layout';
 import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
 import { page_version } from '../mm/page';
-import { pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtable';
+import { _PAGE_TABLE, pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtable';
 import {
   arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, R,
 } from '../ops/table';
@@ -78,7 +78,7 @@ function check_touched(): void {
     const bit = ctz(touched);
     const mm = bit >> 3;
     const page = bit & 7;
-    if (pmd_trans_huge(pmd_at(mm, page / HPAGE_PMD_NR))) {
+    if (is_leaf(pmd_at(mm, page / HPAGE_PMD_NR))) {
       const first = page & ~(HPAGE_PMD_NR - 1);
       touched &= ~(0xf << ((mm << 3) + first));
       check_huge(mm, first);
@@ -91,6 +91,11 @@ function check_touched(): void {
   }
 }
 
+/** Does the PMD stand for four pages itself, as a huge leaf or its migration entry? */
+// @ts-ignore: decorator
+@inline function is_leaf(pmd: u64): bool {
+  return pmd != 0 && pmd != _PAGE_TABLE;
+}
 // @ts-ignore: decorator
 @inline function check_small(mm: u32, page: u32, e: u64): void {
   if (e != 0) check_leaf(mm, page, e);
@@ -110,7 +115,7 @@ function check_huge(mm: u32, first: u32): void {
 // @ts-ignore: decorator
 @inline function check_promises(mm: u32, page: u32, e: u64): void {
   if (!has(mm, MAPPED, page)) return;
-  read(mm, page, contents(e, page), NONE);
+  read(mm, page, contents(mm, page, e), NONE);
   if ((((mask(mm, WP_YES) | mask(mm, DIRTY)) >> page) & 1) != 0) check_bits(mm, page, e);
   if (warnings) check_warnings(mm, page, e);
 }
@@ -141,8 +146,8 @@ function check_mm(mm: u32): void {
   const pages = pmd_trans_huge(pud_at(mm)) ? 0xff : mask(mm, MAPPED);
   for (let first: u32 = 0; first < NR_PAGES; first += HPAGE_PMD_NR) {
     const pmd = pmd_at(mm, first / HPAGE_PMD_NR);
-    if (pmd_trans_huge(pmd)) {
-      recount_huge_pmd(pmd);
+    if (is_leaf(pmd)) {
+      if (pmd_trans_huge(pmd)) recount_huge_pmd(pmd);
       check_huge(mm, first);
     } else if (pmd != 0) {
       for (let page = first; page < first + HPAGE_PMD_NR; page++) {

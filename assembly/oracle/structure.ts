@@ -1,18 +1,19 @@
 // What must hold between page tables, struct pages, swap slots and TLBs at one leaf, whatever the program did. Reads
 // the world, never writes it. The one knob asked is whether PageAnonExclusive exists.
 import {
-  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, TLB,
+  FREE_MASK, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_PAGES, NR_SLOTS, SWAP_CACHE, SWAP_COUNT, SWAP_VERSION, TLB,
   TLB_CPU_SIZE,
 } from '../mm/layout';
 import {
-  _PAGE_PRESENT, _PAGE_RW, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_UFFD_WP, is_pte_marker,
+  _PAGE_PRESENT, _PAGE_RW, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_migration_entry, is_pte_marker, is_readable_migration_entry, migration_entry_pfn, SWP_MIG_DIRTY, SWP_MIG_YOUNG,
   is_swap_pte, make_pte_marker, pmd_at, pmd_trans_huge, pte_at, pte_marker_uffd_wp, PTE_MARKER_UFFD_WP, pte_pfn,
   pte_present, pte_protnone, pte_soft_dirty, pte_special, pte_swp_exclusive, pte_swp_soft_dirty, pte_swp_uffd_wp,
   pte_uffd_wp, pte_write, pud_at, swp_offset,
 } from '../mm/pgtable';
 import {
   compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, PageCompound, page_flags, page_mapcount, page_pins,
-  page_ref, page_swap, page_version, PG_ANON, PG_EXCLUSIVE, total_mapcount,
+  page_ref, page_swap, page_version, PG_ANON, PG_EXCLUSIVE, PG_MIGRATING, total_mapcount,
 } from '../mm/page';
 import { VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vm_flags } from '../mm/vma';
 import { K, knob } from '../kernel/knobs';
@@ -27,6 +28,7 @@ const WRITABLE_AND_WP: u64 = _PAGE_RW | _PAGE_UFFD_WP;
 // I13: bits that no accessor of the entry's own kind sets. Bits 0..13 of a swap entry hold nothing but its three flags.
 const STRANGE_PRESENT: u64 = _PAGE_SWP_EXCLUSIVE;
 const STRANGE_SWAP: u64 = 0x3fff & ~(_PAGE_SWP_SOFT_DIRTY | _PAGE_SWP_UFFD_WP | _PAGE_SWP_EXCLUSIVE);
+const MIGRATION_OFFSET: u32 = 0x1f | SWP_MIG_YOUNG | SWP_MIG_DIRTY;
 
 /** What kind of entry a leaf is; the detail of I6, I11, I12 and I13 violations (3 is I12's stray event). */
 export namespace Residency {
@@ -34,6 +36,7 @@ export namespace Residency {
   export const SWAP: u32 = 1;
   export const MARKER: u32 = 2;
   export const NOTHING: u32 = 4;
+  export const MIGRATION: u32 = 5;
 }
 
 /** The entry that decides about (mm, page): a huge PUD, a huge PMD, or the PTE; 0 where there is no table. */
@@ -44,7 +47,7 @@ export namespace Residency {
     const pud = pud_at(mm);
     return pmd_trans_huge(pud) ? pud : 0;
   }
-  return pmd_trans_huge(pmd) ? pmd : pte_at(mm, page);
+  return pmd == _PAGE_TABLE ? pte_at(mm, page) : pmd;
 }
 /** Frame of a present leaf at this page: a huge PMD counts on from its first frame, the DAX device is one frame. */
 // @ts-ignore: decorator
@@ -65,15 +68,19 @@ export namespace Residency {
 // ---- what the leaf says, for comparison with the promises
 
 /** The version a load at this leaf would find, without faulting. */
-export function contents(e: u64, page: u32): u32 {
+export function contents(mm: u32, page: u32, e: u64): u32 {
   if (pte_present(e)) return page_version(frame_of(e, page));
-  if (e == 0 || !is_swap_pte(e)) return 0;
+  if (e == 0) return 0;
+  if (is_migration_entry(e)) return page_version(migrating_frame(mm, e, page));
+  if (!is_swap_pte(e)) return 0;
   const slot = swp_offset(e) & (NR_SLOTS - 1);
   const cached = slot_cache(slot);
   return cached ? page_version(cached - 1) : load<u8>(SWAP_VERSION + (slot as usize));
 }
 export function residency(e: u64): u32 {
-  return e == 0 ? Residency.NOTHING : pte_present(e) ? Residency.PRESENT : is_pte_marker(e) ? Residency.MARKER : Residency.SWAP;
+  if (e == 0) return Residency.NOTHING;
+  if (pte_present(e)) return Residency.PRESENT;
+  return is_pte_marker(e) ? Residency.MARKER : is_migration_entry(e) ? Residency.MIGRATION : Residency.SWAP;
 }
 export function carries_uffd_wp(e: u64): bool {
   if (pte_present(e)) return pte_uffd_wp(e);
@@ -84,7 +91,7 @@ export function carries_uffd_wp(e: u64): bool {
 export function reports_soft_dirty(mm: u32, page: u32, e: u64): bool {
   if ((vm_flags(mm, page) & VM_SOFTDIRTY) != 0) return true;
   if (pte_present(e)) return pte_soft_dirty(e);
-  return e != 0 && is_swap_pte(e) && pte_swp_soft_dirty(e);
+  return e != 0 && !is_pte_marker(e) && pte_swp_soft_dirty(e);
 }
 /** Must a fast-only read GUP find its page here? */
 export function fast_gup_must_find(mm: u32, page: u32): bool {
@@ -162,6 +169,7 @@ function explain_leaf(mm: u32, page: u32, e: u64, vma: u32, f: u32): void {
 
 function check_nonpresent(mm: u32, page: u32, e: u64, vma: u32): void {
   if (is_swap_pte(e)) check_swap(mm, page, e, vma);
+  else if (is_migration_entry(e)) check_migration(mm, page, e, vma);
   else {
     // mremap makes markers soft-dirty, too.
     const kind = e & ~_PAGE_SWP_SOFT_DIRTY;
@@ -185,6 +193,38 @@ function check_swap(mm: u32, page: u32, e: u64, vma: u32): void {
     // detail 2: the exclusive bit of a swap entry.
     if (all != 1) violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, all, 2);
   }
+}
+
+/** The page that a migration entry, PTE or PMD, has for this page. */
+function migrating_frame(mm: u32, e: u64, page: u32): u32 {
+  const f = migration_entry_pfn(e);
+  return (pmd_at(mm, page / HPAGE_PMD_NR) == e ? f + (page & (HPAGE_PMD_NR - 1)) : f) & 31;
+}
+/** How many migration entries stand for this page. */
+function migration_entries(f: u32): u32 {
+  let n: u32 = 0;
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    for (let page: u32 = 0; page < NR_PAGES; page++) {
+      const e = leaf_of(mm, page);
+      if (e != 0 && is_migration_entry(e) && migrating_frame(mm, e, page) == f) n++;
+    }
+  }
+  return n;
+}
+function check_migration(mm: u32, page: u32, e: u64, vma: u32): void {
+  const f = migrating_frame(mm, e, page);
+  if ((e & (STRANGE_SWAP | _PAGE_SWP_EXCLUSIVE)) != 0 || (swp_offset(e) & ~MIGRATION_OFFSET) != 0 || f >= NR_FRAMES) {
+    violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.MIGRATION);
+    return;
+  }
+  if (pte_swp_uffd_wp(e) && (vma & VM_UFFD_WP) == 0) violate(I.WP_STRAY, mm, page, NONE, 0, 0, Residency.MIGRATION);
+  // An entry whose page nobody is about to bring back.
+  if ((page_flags(compound_head(f)) & PG_MIGRATING) == 0) miscount(Count.REFS, f, mm, page, 1, 0);
+  if (!knob(K.REUSE_EXCLUSIVE) || is_readable_migration_entry(e)) return;
+  const slot1 = page_swap(f);
+  const users = migration_entries(f) + page_mapcount(f) + (slot1 != 0 ? slot_count(slot1 - 1) : 0);
+  // detail 4: a migration entry that is writable or exclusive.
+  if (users != 1) violate(I.NOT_EXCLUSIVE, mm, page, NONE, 1, users, 4);
 }
 
 /** I8: what the CPUs have cached for this page is no more than the leaf allows. detail: the CPU. */

@@ -1,6 +1,9 @@
 // A process in the encoding of a state: its entries, VMAs, translations and promises.
 import { MM_HAS_PINNED, TLB, TLB_CPU_SIZE } from '../mm/layout';
-import { is_swap_pte, mm_at, pmd_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, pud_at, swp_offset } from '../mm/pgtable';
+import {
+  _PAGE_ACCESSED, _PAGE_TABLE, is_migration_entry, is_swap_pte, migration_entry_pfn, mm_at, pmd_at, pmd_trans_huge, pte_at,
+  pte_pfn, pte_present, pud_at, SWP_MIG_DIRTY, SWP_MIG_YOUNG, swp_offset, swp_type, SWP_TYPE_MIG_READ,
+} from '../mm/pgtable';
 import { anon_vma, mm_uffd, vm_flags, vma_shift, vma_starts } from '../mm/vma';
 import {
   DAX, DIRTY, FREED, MAPPED, mask, promised, REGISTERED, SCATTERED, SHARED, TRACKING, uffd, WP_MAYBE, WP_YES, WRITABLE,
@@ -14,7 +17,14 @@ function leaf(e: u64): u32 {
   const bits = e as u32;
   if (pte_present(e)) return (bits & presentBits) | (((e >> 63) as u32) << 14) | (1 << 15) | (frame(pte_pfn(e)) << 17);
   if (is_swap_pte(e)) return (bits & swapBits) | (2 << 15) | (slot(swp_offset(e)) << 17);
+  if (is_migration_entry(e)) return migrating(e);
   return (bits & 0x3fff) | (3 << 15) | ((swp_offset(e) & 31) << 17);
+}
+/** Kind 3 as markers, and told from them by bit 22; its own kind, dirty, and accessed where that matters. */
+function migrating(e: u64): u32 {
+  const state = swp_offset(e) & (SWP_MIG_DIRTY | (presentBits & (_PAGE_ACCESSED as u32) ? SWP_MIG_YOUNG : 0));
+  const what = ((swp_type(e) - SWP_TYPE_MIG_READ) as u32) | (state >> 6);
+  return ((e as u32) & swapBits) | (3 << 15) | (frame(migration_entry_pfn(e)) << 17) | (1 << 22) | (what << 23);
 }
 // @ts-ignore: decorator
 @inline function cached(entry: u32): u32 {
@@ -50,9 +60,9 @@ export function encode_mm(mm: u32, order: usize): void {
     const pmd = pmd_at(mm, page >> 2);
     if (!((tables >> (page >> 2)) & 1)) {
       tables |= 1 << (page >> 2);
-      put(pmd == 0 ? 0 : pmd_trans_huge(pmd) ? leaf(pmd) : 1 << 16);
+      put(pmd == _PAGE_TABLE ? 1 << 16 : leaf(pmd));
     }
-    put(pmd_trans_huge(pmd) || pmd == 0 ? 0 : leaf(pte_at(mm, page)));
+    put(pmd == _PAGE_TABLE ? leaf(pte_at(mm, page)) : 0);
     put((vm_flags(mm, page) & vmaBits) | (anon(mm, order, k, page) << 12) | (((vma_starts(mm) >> page) & 1) << 20) |
       (vma_shift(mm, page) << 21));
     const tlb = TLB + ((mm as usize) << 3) + (page as usize);

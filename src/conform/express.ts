@@ -104,6 +104,9 @@ export class Expresser {
     switch (name) {
       case 'numa_hint':
       case 'mremap':
+      case 'migrate':
+      case 'migrate_begin':
+      case 'migrate_end':
         return undefined;
       case 'pageout':
         if (!this.#can.has('SWAP')) return undefined;

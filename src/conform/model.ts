@@ -88,6 +88,7 @@ class Projection {
         return made({ kind: 'none', uffdWp: false, softDirty: fresh });
       case LEAF.MARKER:
         return made({ kind: 'marker', uffdWp: (leaf.frame & is.markerUffdWp) !== 0, softDirty: fresh });
+      case LEAF.MIGRATION:
       case LEAF.SWAP:
         return made({
           kind: 'swap',

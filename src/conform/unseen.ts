@@ -14,6 +14,7 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [/^reclaim\.skips_pinned$/, 'since v5.19 try_to_unmap refuses exclusive pages that may be pinned anyway'],
   [/^reuse\.never_large$/, 'since v6.18 reuse.large_folio decides before'],
   [/^numa\./, 'user space cannot ask for NUMA hints'],
+  [/migrat|mkdirty_sets_write/, 'a machine of one node cannot be asked to migrate a page'],
   [/skip_pte_same|skips_flush|zap_forgets_flush/, 'shows between two threads on two CPUs only'],
   [
     /_reuse\.keeps_wp$|\.event_needs_write$|^copy\.keeps_uffd_wp$/,

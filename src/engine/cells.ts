@@ -5,19 +5,19 @@ import { MM_NAMES, PAGE_COUNT } from './opword.js';
 
 /** A leaf and the page behind it. */
 export interface RawLeaf {
-  /** 0 none, 1 present, 2 swap, 3 marker. */
+  /** 0 none, 1 present, 2 swap, 3 marker, 4 migration. */
   kind: number;
   /** Halves of the entry. */
   low: number;
   high: number;
   /** Mapped by a PMD. */
   huge: boolean;
-  /** Frame of this very page, or swap slot. */
+  /** Frame of this very page (of a migration entry, too), or swap slot. */
   frame: number;
   vma: number;
 }
 
-export const LEAF = { NONE: 0, PRESENT: 1, SWAP: 2, MARKER: 3 } as const;
+export const LEAF = { NONE: 0, PRESENT: 1, SWAP: 2, MARKER: 3, MIGRATION: 4 } as const;
 const SWP_OFFSET_SHIFT = 14;
 
 /** Constants of the module that readers test bits with. */
@@ -34,6 +34,8 @@ function constants(engine: Engine) {
     swpSoftDirty: at('_PAGE_SWP_SOFT_DIRTY'),
     swpExclusive: at('_PAGE_SWP_EXCLUSIVE'),
     marker: at('SWP_TYPE_MARKER'),
+    migration: [at('SWP_TYPE_MIG_READ'), at('SWP_TYPE_MIG_WRITE')],
+    table: at('_PAGE_TABLE'),
     markerUffdWp: at('PTE_MARKER_UFFD_WP'),
     vmSoftDirty: at('VM_SOFTDIRTY'),
     vmRead: at('VM_READ'),
@@ -102,9 +104,9 @@ export class CellReader {
     const base = mm * this.#mm.size;
     const pmd = base + this.#mm.pmd + 8 * Math.floor(page / is.perPmd);
     const upper = this.#world.getUint32(pmd, true);
-    const huge = (upper & is.pse) !== 0;
-    const at = huge ? pmd : base + this.#mm.pte + 8 * page;
     const none = upper === 0 && this.#world.getUint32(pmd + 4, true) === 0;
+    const huge = !none && upper !== is.table;
+    const at = huge ? pmd : base + this.#mm.pte + 8 * page;
     leaf.low = none ? 0 : this.#world.getUint32(at, true);
     leaf.high = none ? 0 : this.#world.getUint32(at + 4, true);
     leaf.huge = huge;
@@ -116,8 +118,10 @@ export class CellReader {
       leaf.kind = LEAF.PRESENT;
       leaf.frame = ((leaf.low >>> 12) & 0xff) + (huge ? page % is.perPmd : 0);
     } else {
-      leaf.kind = leaf.high >>> 27 === is.marker ? LEAF.MARKER : LEAF.SWAP;
-      leaf.frame = (~leaf.low >>> SWP_OFFSET_SHIFT) & 0xff;
+      const type = leaf.high >>> 27;
+      const migration = type >= is.migration[0]! && type <= is.migration[1]!;
+      leaf.kind = migration ? LEAF.MIGRATION : type === is.marker ? LEAF.MARKER : LEAF.SWAP;
+      leaf.frame = ((~leaf.low >>> SWP_OFFSET_SHIFT) & 0xff) + (huge ? page % is.perPmd : 0);
     }
   }
 

@@ -2,15 +2,15 @@
 import type { Catalogue } from './catalogue.js';
 import { MM_NAMES, PAGE_COUNT } from './opword.js';
 
-export type LeafKind = 'none' | 'present' | 'swap' | 'marker';
+export type LeafKind = 'none' | 'present' | 'swap' | 'marker' | 'migration';
 
 /** What one mm has at one page: the leaf of whatever level maps it. */
 export interface Leaf {
   readonly level: 'PTE' | 'PMD' | 'PUD';
   readonly kind: LeafKind;
-  /** In kernel terms: P W D A U SD N Z PSE of a present leaf, U SD E of a swap entry. */
+  /** In kernel terms: P W D A U SD N Z PSE of a present leaf, U SD E of a swap entry, R RX W A D U SD of a migration entry. */
   readonly bits: readonly string[];
-  /** Page frame of a present leaf (of the first page it maps). */
+  /** Page frame of a present leaf or a migration entry (of the first page it maps). */
   readonly frame?: number;
   /** Swap slot. */
   readonly slot?: number;
@@ -43,6 +43,8 @@ export interface Page {
   /** MADV_FREE left it to reclaim. */
   readonly lazyfree: boolean;
   readonly compound: boolean;
+  /** Isolated for migration, which holds a reference; on the head of a THP. */
+  readonly migrating: boolean;
   /** Content: index of the op that wrote it + 1; 0 = zeroes. */
   readonly version: number;
   /** Swap slot in the swap cache. */
@@ -108,6 +110,11 @@ const SWAP_BITS: Named = [
   ['_PAGE_SWP_SOFT_DIRTY', 'SD'],
   ['_PAGE_SWP_EXCLUSIVE', 'E'],
 ];
+const MIGRATION_TYPES: readonly string[] = ['R', 'RX', 'W'];
+const MIGRATION_BITS: Named = [
+  ['SWP_MIG_YOUNG', 'A'],
+  ['SWP_MIG_DIRTY', 'D'],
+];
 const VMA_BITS: Named = [
   ['VM_READ', 'R'],
   ['VM_WRITE', 'W'],
@@ -141,7 +148,7 @@ export class WorldReader {
       at: (name: string) => this.#catalogue.at(name),
     };
     const present = raw & (bits('_PAGE_PRESENT') | bits('_PAGE_PROTNONE'));
-    if (raw === 0n || (level !== 'PTE' && (raw & bits('_PAGE_PSE')) === 0n))
+    if (raw === 0n || (level !== 'PTE' && present !== 0n && (raw & bits('_PAGE_PSE')) === 0n))
       return { level, kind: 'none', bits: [], raw };
     if (present !== 0n) {
       const names = [present === bits('_PAGE_PROTNONE') ? 'N' : 'P', ...this.#bits(raw, PRESENT_BITS)];
@@ -150,6 +157,17 @@ export class WorldReader {
     const offset = Number(~(raw >> 14n) & 0xffn);
     if (raw >> 59n === BigInt(at('SWP_TYPE_MARKER')))
       return { level, kind: 'marker', bits: (offset & at('PTE_MARKER_UFFD_WP')) !== 0 ? ['UFFD_WP'] : [], raw };
+    const migration = MIGRATION_TYPES[Number(raw >> 59n) - at('SWP_TYPE_MIG_READ')];
+    if (migration !== undefined) {
+      const state = this.#bits(~(raw >> 14n), MIGRATION_BITS);
+      return {
+        level,
+        kind: 'migration',
+        bits: [migration, ...state, ...this.#bits(raw, SWAP_BITS)],
+        frame: offset,
+        raw,
+      };
+    }
     return { level, kind: 'swap', bits: this.#bits(raw, SWAP_BITS), slot: offset, raw };
   }
 
@@ -175,6 +193,7 @@ export class WorldReader {
         exclusive: (flags & at('PG_EXCLUSIVE')) !== 0,
         lazyfree: (flags & at('PG_LAZYFREE')) !== 0,
         compound: (flags & at('PG_COMPOUND')) !== 0,
+        migrating: (flags & at('PG_MIGRATING')) !== 0,
         version: byte('PG_VERSION', frame),
         ...(slot !== undefined && { slot }),
       };
@@ -237,7 +256,7 @@ export class WorldReader {
       const huge = pud.kind === 'present' ? pud : this.leaf(upper, 'PMD');
       for (let page = pmd * perPmd; page < (pmd + 1) * perPmd; page++) {
         const below = upper === 0n ? 0n : view.getBigUint64(at('MM_PTE') + 8 * page, true);
-        leaves.push(huge.kind === 'present' ? huge : this.leaf(below, 'PTE'));
+        leaves.push(huge.kind === 'none' ? this.leaf(below, 'PTE') : huge);
       }
     }
     const uffd = BigInt(view.getUint8(at('MM_UFFD')));
@@ -267,7 +286,7 @@ export class WorldReader {
   }
 }
 
-/** `none`, `P W D A`, `swap(slot 2, U, SD)`, `marker(UFFD_WP)`: the entry alone. */
+/** `none`, `P W D A`, `swap(slot 2, U, SD)`, `migration(frame 3, W, D)`, `marker(UFFD_WP)`: the entry alone. */
 export function leafText(leaf: Leaf): string {
   switch (leaf.kind) {
     case 'none':
@@ -276,6 +295,8 @@ export function leafText(leaf: Leaf): string {
       return leaf.bits.join(' ');
     case 'swap':
       return `swap(${[`slot ${leaf.slot}`, ...leaf.bits].join(', ')})`;
+    case 'migration':
+      return `migration(${[`frame ${leaf.frame}`, ...leaf.bits].join(', ')})`;
     case 'marker':
       return `marker(${leaf.bits.join(', ')})`;
   }

@@ -69,6 +69,7 @@ function perProcess(scope: Scope, pages: Pages): string[] {
     ...on(scope.swap, each('pageout', both)),
     ...on(scope.mprotect, [...each('mprotect', both, ' R'), ...each('mprotect', both, ' RW')]),
     ...on(scope.numa, each('numa_hint', both)),
+    ...on(scope.migrate, [...each('migrate', both), ...each('migrate_begin', both)]),
     ...on(scope.softdirty, ['clear_refs X']),
     ...each('thp_split', pages.huge),
     ...on(
@@ -99,6 +100,7 @@ export function operations(scope: Scope): string[] {
     ...names.flatMap((name) => perProcess(scope, pages).map((text) => text.replace(/\bX\b/, name))),
     ...names.flatMap((from) => names.filter((to) => to !== from).map((to) => `fork ${from}->${to}`)),
     ...(scope.swap ? ['swapoff'] : []),
+    ...(scope.migrate ? ['migrate_end'] : []),
     ...handlesOf(scope).flatMap((h) => (gupFlavours(scope).length === 0 ? [] : [`put ${h}`])),
     ...handlesOf(scope).flatMap((h) => (writes ? [`hwrite ${h}`] : [])),
   ];

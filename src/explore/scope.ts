@@ -25,6 +25,8 @@ export interface Scope {
   readonly softdirty: boolean;
   /** numa_hint. */
   readonly numa: boolean;
+  /** migrate, migrate_begin, migrate_end. */
+  readonly migrate: boolean;
   /** A mapping of the DAX-like file. */
   readonly dax: boolean;
   /** Threads of each process, each on a CPU of its own: 1 or 2. */
@@ -65,6 +67,7 @@ export const DEFAULT_SCOPE: Scope = {
   mprotect: false,
   softdirty: false,
   numa: false,
+  migrate: false,
   dax: false,
   cpus: 1,
   pairs: false,
@@ -122,6 +125,7 @@ const KEYS: { readonly [K in keyof Scope]: Key<Scope[K]> } = {
   mprotect: flag('mprotect'),
   softdirty: flag('clear_refs'),
   numa: flag('numa_hint'),
+  migrate: flag('migrate, migrate_begin, migrate_end'),
   dax: flag('the DAX-like file'),
   cpus: range(1, 2, 'threads of each process, each on its own CPU'),
   pairs: flag('two threads at once, by every schedule (needs cpus=2)'),
@@ -202,6 +206,7 @@ export function scopeWords(scope: Scope): string {
     COUNTED(scope.pmds, 'huge page'),
     scope.pins === 0 ? 'no GUP' : `${COUNTED(scope.pins, 'GUP handle')} (${gupFlavours(scope).join(', ') || 'none'})`,
     ...(scope.uffd === 'none' ? [] : [`at most ${COUNTED(scope.asleep, 'thread')} asleep`]),
+    ...(scope.migrate ? ['with migration'] : []),
     ...(scope.cpus > 1 ? [`${scope.cpus} threads each`] : []),
     ...(missing.length > 0 ? [`no ${missing.join(', ')}`] : []),
   ].join(', ');

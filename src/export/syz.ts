@@ -126,6 +126,10 @@ class SyzWriter {
         return 'syzkaller knows no swap device of the machine';
       case 'numa_hint':
         return 'no call asks for it';
+      case 'migrate':
+      case 'migrate_begin':
+      case 'migrate_end':
+        return 'it takes a machine of several NUMA nodes, and no call stops midway';
       case 'gup':
         return this.#gup(fields, k);
       case 'hread':

@@ -30,6 +30,11 @@ export function translate(program: Uint32Array, ops: readonly OpInfo[], holder: 
     switch (ops[fields.code]!.name) {
       case 'numa_hint':
         throw new Inexpressible(`${text}: NUMA hinting cannot be asked for`);
+      case 'migrate':
+        throw new Inexpressible(`${text}: only a machine of several NUMA nodes moves a page when asked`);
+      case 'migrate_begin':
+      case 'migrate_end':
+        throw new Inexpressible(`${text}: nobody can stop a migration midway`);
       case 'mmap':
         if (fields.flags & vocabulary.flag('mmap', 'dax')) throw new Inexpressible(`${text}: needs a DAX device`);
         made.push(encodeOp(fields));

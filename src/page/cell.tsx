@@ -23,7 +23,13 @@ function fieldText({ bits, letter, text }: Field): string {
   return `${bits.includes('.') ? 'bits' : 'bit'} ${bits} ${letter === '' ? '' : `${letter} `}${text}`;
 }
 
-const KINDS = { none: 'no entry', present: 'present', swap: 'swap entry', marker: 'marker' } as const;
+const KINDS = {
+  none: 'no entry',
+  present: 'present',
+  swap: 'swap entry',
+  migration: 'migration entry',
+  marker: 'marker',
+} as const;
 
 function describe(block: Block): string {
   const { mm, leaf, vma } = block;

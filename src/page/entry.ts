@@ -56,6 +56,13 @@ export function rawText(raw: bigint): string {
   return `0x${raw.toString(16).padStart(16, '0')}`;
 }
 
+/** Offset and type of an entry that is not present. */
+function nonPresent(kind: Leaf['kind'], frame?: number, slot?: number): [string, string] {
+  if (kind === 'swap') return [`swap slot ${slot}, inverted`, 'type: swap device'];
+  if (kind === 'migration') return [`page frame ${frame}, accessed and dirty, inverted`, 'type: migration'];
+  return ['uffd-wp, inverted', 'type: marker'];
+}
+
 /** Every set bit of the entry, lowest first: none is left out. */
 export function fieldsOf({ kind, raw, frame, slot }: Leaf): Field[] {
   const bits = setBits(raw);
@@ -67,10 +74,9 @@ export function fieldsOf({ kind, raw, frame, slot }: Leaf): Field[] {
     return named.toSpliced(low, 0, { bits: PFN_BITS.join('..'), letter: '', text: `page frame ${frame}` });
   }
   const flags = bits.filter((bit) => !isIn(bit, OFFSET_BITS) && !isIn(bit, TYPE_BITS));
-  const [offset, type] =
-    kind === 'swap' ? [`swap slot ${slot}, inverted`, 'type: swap device'] : ['uffd-wp, inverted', 'type: marker'];
+  const [offset, type] = nonPresent(kind, frame, slot);
   return [
-    ...flags.map((bit) => single(bit, kind === 'swap' ? SWAP : {})),
+    ...flags.map((bit) => single(bit, kind === 'marker' ? {} : SWAP)),
     { bits: OFFSET_BITS.join('..'), letter: '', text: offset },
     { bits: TYPE_BITS.join('..'), letter: '', text: type },
   ];

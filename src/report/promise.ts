@@ -6,7 +6,7 @@ import { contentText } from '../findings/explain.js';
 import { handleNames } from '../text/print.js';
 import { difference } from './difference.js';
 
-const RESIDENCY = ['present leaf', 'swap entry', 'marker', '', 'missing entry'];
+const RESIDENCY = ['present leaf', 'swap entry', 'marker', '', 'missing entry', 'migration entry'];
 const COUNTS = ['mapcount', 'entire mapcount', 'reference count', 'pin count'];
 
 /** Details of assembly/fuzz/fresh.ts. */

@@ -2,6 +2,7 @@
 // the knobs that cure it. Ids, names and promises are the corpus's.
 import type { KernelSpec } from '../engine/types.js';
 import { MOVES } from './corpus-moves.js';
+import { BY_RMAP } from './corpus-rmap.js';
 import { type CorpusEntry, type Fix, kernel, turnOff, turnOn } from './entry.js';
 
 export type { CorpusEntry, Fix };
@@ -314,4 +315,5 @@ export const CORPUS: readonly CorpusEntry[] = [
     note: 'A read GUP that pretends to write sets soft-dirty: a cost, so a warning.',
   },
   ...MOVES,
+  ...BY_RMAP,
 ];

@@ -83,7 +83,7 @@ export interface ScoreResult {
 /** The entries called `ids`. Throws UsageError for an unknown one. */
 export function chooseEntries(ids: readonly string[] | undefined): readonly CorpusEntry[] {
   if (ids === undefined || ids.length === 0) return CORPUS;
-  const matches = (id: string, asked: string) => id === asked || id.replace(/[ab]$/, '') === asked;
+  const matches = (id: string, asked: string) => id === asked || id.replace(/[a-z]$/, '') === asked;
   for (const asked of ids) {
     const known = CORPUS.map(({ id }) => id);
     if (!known.some((id) => matches(id, asked))) throw unknownName('entry', asked, known);

@@ -1,0 +1,66 @@
+// Flaws of page migration and KSM.
+import { type CorpusEntry, kernel, turnOff, turnOn } from './entry.js';
+
+export const BY_RMAP: readonly CorpusEntry[] = [
+  {
+    id: 'T3-02a',
+    name: 'thp-migration-wp-lost',
+    spec: kernel('v5.19'),
+    slugs: ['wp-lost', 'wp-silent-write'],
+    trigger: 'mmap A thp; write A p0; uffd_reg A p0..p3 WP; wp A p0..p3; migrate A p0..p3; write A p0',
+    triggerLength: 6,
+    fix: turnOn('migrate_pmd.keeps_uffd_wp'),
+    note: 'The PMD migration entry is made without uffd-wp; cured by 24bf08c4376b (v6.3).',
+  },
+  {
+    id: 'T3-02b',
+    name: 'thp-migration-wp-lost',
+    spec: kernel('v5.19'),
+    slugs: ['wp-lost', 'wp-silent-write'],
+    trigger:
+      'mmap A thp; write A p0; uffd_reg A p0..p3 WP; migrate_begin A p0..p3; wp A p0..p3; migrate_end; write A p0',
+    triggerLength: 7,
+    fix: turnOn('migrate_pmd.takes_wp'),
+    note: 'The second half of the same fix: protecting a PMD migration entry left no trace.',
+  },
+  {
+    id: 'T3-02c',
+    name: 'thp-migration-wp-lost',
+    spec: kernel('v5.12', ['migrate_pmd.keeps_uffd_wp']),
+    slugs: ['wp-lost', 'wp-silent-write'],
+    trigger: 'mmap A thp; write A p0; uffd_reg A p0..p3 WP; wp A p0..p3; migrate A p0..p3; write A p0',
+    triggerLength: 6,
+    fix: turnOn('migrate_pmd.carries_uffd_wp'),
+    note: 'The way out, cured by 8f34f1eac382 (v5.14); no release had it without the flaw of the way in.',
+  },
+  {
+    id: 'T3-03a',
+    name: 'swp-accessor-mixup',
+    spec: kernel('v5.7', ['mutant.migrate_wrong_setter']),
+    slugs: ['wrong-decoder', 'wp-lost', 'wp-silent-write'],
+    trigger: 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; migrate A p0',
+    triggerLength: 5,
+    fix: turnOff('mutant.migrate_wrong_setter'),
+    note: 'ebdf8321eeeb (v5.9), there on a device-private entry; here the same slip on a migration entry.',
+  },
+  {
+    id: 'T3-03b',
+    name: 'swp-accessor-mixup',
+    spec: kernel('v5.7', ['mutant.migrate_wrong_getter']),
+    slugs: ['wrong-decoder', 'wp-lost', 'wp-silent-write', 'softdirty-lost'],
+    trigger: 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; migrate A p0; write A p0',
+    triggerLength: 6,
+    fix: turnOff('mutant.migrate_wrong_getter'),
+    note: 'The other half: ad7df764b7e1 (v5.9) read the bits of an entry that is not present as if it were.',
+  },
+  {
+    id: 'T3-05',
+    name: 'mkdirty-grants-write',
+    spec: kernel('v6.1', ['arch.mkdirty_sets_write']),
+    slugs: ['cow-leak', 'wp-writable', 'permission-gained', 'not-exclusive'],
+    trigger: 'mmap A p0; write A p0; fork A->B; migrate A p0; write A p0',
+    triggerLength: 5,
+    fix: turnOn('migrate.wrprotects_last'),
+    note: 'sparc64, where dirty and writable were not apart: 96a9c287e25d (v6.2), then fa2e71a6fcee (v6.4).',
+  },
+];

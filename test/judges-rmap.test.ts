@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { loadEngine } from '../src/engine/engine.js';
+import type { Violation } from '../src/engine/types.js';
+import { parseProgram } from '../src/text/parse.js';
+
+// The judges on migration and KSM: each fires on a kernel with one thing wrong; the same program on the repaired kernel is
+// silent.
+
+const engine = loadEngine();
+const { ops, invariants } = engine.catalogue;
+const slugOf = new Map(invariants.map(({ id, slug }) => [id, slug]));
+
+interface Trial {
+  readonly slug: string;
+  readonly program: string;
+  /** `KERNEL [+KNOB | -KNOB]...` */
+  readonly kernel: string;
+  /** Parts of the first violation that the judge must have got right. */
+  readonly where?: Partial<Violation>;
+}
+
+function judged(program: string, kernel: string): readonly Violation[] {
+  const [name, ...knobs] = kernel.split(' ');
+  const named = (sign: string) => knobs.filter((knob) => knob[0] === sign).map((knob) => knob.slice(1));
+  engine.configure({ kernel: name!, with: named('+'), without: named('-') });
+  return engine.run(parseProgram(program, ops)).violations;
+}
+const slugs = (violations: readonly Violation[]) => [
+  ...new Set(violations.map(({ invariant }) => slugOf.get(invariant))),
+];
+
+const PROTECTED = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0';
+const FORKED = 'mmap A p0; write A p0; fork A->B';
+const MIGRATING = `${PROTECTED}; migrate_begin A p0`;
+
+const TRIALS: readonly Trial[] = [
+  // Migration: in turn I13, I6, I8, I14, I14, I4.
+  { slug: 'wrong-decoder', program: MIGRATING, kernel: 'repaired +mutant.migrate_wrong_setter', where: { detail: 5 } },
+  { slug: 'wp-lost', program: MIGRATING, kernel: 'repaired -migrate.keeps_uffd_wp', where: { detail: 5 } },
+  { slug: 'wp-lost', program: `${MIGRATING}; migrate_end`, kernel: 'repaired +mutant.migrate_wrong_getter' },
+  { slug: 'wp-lost', program: `${MIGRATING}; read A p0`, kernel: 'repaired -migrate_end.keeps_uffd_wp' },
+  { slug: 'wp-stray', program: `${MIGRATING}; uffd_unreg A p0`, kernel: 'repaired -unregister.clears_migration' },
+  { slug: 'wp-stray', program: `${MIGRATING}; uffd_close A`, kernel: 'repaired -close.clears_migration' },
+  {
+    slug: 'softdirty-lost',
+    program: 'mmap A p0; clear_refs A; write A p0; migrate_begin A p0',
+    kernel: 'repaired -migrate.keeps_soft_dirty',
+    where: { detail: 5 },
+  },
+  {
+    slug: 'softdirty-lost',
+    program: 'mmap A p0; clear_refs A; write A p0; migrate A p0',
+    kernel: 'repaired -migrate_end.keeps_soft_dirty',
+  },
+  {
+    slug: 'softdirty-lost',
+    program: 'mmap A p0; write A p0; migrate_begin A p0; clear_refs A; write A p0',
+    kernel: 'v7.2',
+  },
+  {
+    slug: 'tlb-stale',
+    program: 'mmap A p0; write A p0; migrate A p0',
+    kernel: 'repaired +mutant.migrate_forgets_flush',
+  },
+  {
+    slug: 'not-exclusive',
+    program: 'mmap A p0; write A p0; migrate A p0',
+    kernel: 'repaired -migrate_end.keeps_exclusive',
+  },
+  {
+    slug: 'not-exclusive',
+    program: 'mmap A p0; write A p0; migrate_begin A p0; fork A->B',
+    kernel: 'repaired +mutant.fork_keeps_migration_write',
+    where: { detail: 4 },
+  },
+  {
+    slug: 'not-exclusive',
+    program: `${FORKED}; exit B; write A p0; migrate_begin A p0; fork A->B; migrate_end`,
+    kernel: 'repaired +mutant.fork_keeps_migration_write',
+  },
+  {
+    slug: 'pin-detached',
+    program: 'mmap A p0; write A p0; h=gup A p0 W GET; migrate A p0; write A p0; hwrite h',
+    kernel: 'repaired +mutant.migrate_ignores_refs',
+  },
+];
+
+describe('the judges on migration and KSM', () => {
+  for (const { slug, program, kernel, where } of TRIALS) {
+    it(`${slug}: ${kernel}: ${program}`, () => {
+      const violations = judged(program, kernel);
+      const [first] = violations;
+      assert.ok(first, 'nothing found');
+      assert.equal(slugOf.get(first.invariant), slug, `found ${slugs(violations)}`);
+      assert.deepEqual({ ...first, ...where }, first);
+      assert.deepEqual(slugs(judged(program, 'repaired')), []);
+    });
+  }
+});
