@@ -13,7 +13,7 @@ import { Planner } from './planner.js';
 import type { Arm } from './rotation.js';
 import type { Runner } from './runner.js';
 import type { Journal, Outcome, Planned, Resumed } from './state.js';
-import type { CampaignResult, CoverageReport, Progress, Quarantined, RawFinding } from './types.js';
+import type { CampaignResult, CoverageReport, Progress, Quarantined, RawFinding, ReachedReport } from './types.js';
 
 /** After the deadline, shards that have begun may end within so many ms. */
 const GRACE_MS = 400;
@@ -188,6 +188,12 @@ export class Campaign {
     };
   }
 
+  /** Of all its kernels. */
+  reached(): ReachedReport {
+    const corpus = this.#lanes.flatMap(({ learned }) => learned.state.corpus.map(({ words }) => words));
+    return { points: this.#points(), corpus };
+  }
+
   #deadline(timeMs: number): NodeJS.Timeout[] {
     const stop = () => {
       this.#parts.runner.stop('canary');
@@ -336,10 +342,15 @@ export class Campaign {
   #coverage(): CoverageReport {
     const { points } = this.#parts.catalogue;
     return {
-      points: points.filter(({ id }) => this.#lanes.some(({ learned }) => learned.reached(id))).length,
+      points: this.#points().length,
       pointsTotal: points.length,
       states: Math.max(...this.#lanes.map(({ learned }) => learned.states())),
     };
+  }
+
+  #points(): number[] {
+    const ids = this.#parts.catalogue.points.map(({ id }) => id);
+    return ids.filter((id) => this.#lanes.some(({ learned }) => learned.reached(id)));
   }
 
   #seconds(): number {

@@ -6,7 +6,7 @@ import { Campaign } from './campaign.js';
 import { Canaries, canariesFor } from './canary.js';
 import { checkOptions, type Internals } from './options.js';
 import { Pool } from './pool.js';
-import type { CampaignOptions, CampaignResult } from './types.js';
+import type { CampaignOptions, FuzzResult } from './types.js';
 
 export { NotDeterministicError } from './errors.js';
 export type { Internals } from './options.js';
@@ -20,7 +20,7 @@ const PROGRESS_MS = 200;
  * Throws UsageError for options that make no sense, NotDeterministicError if two runs of a shard differ, and whatever
  * a callback throws.
  */
-export async function runCampaign(options: CampaignOptions, internals: Internals = {}): Promise<CampaignResult> {
+export async function runCampaign(options: CampaignOptions, internals: Internals = {}): Promise<FuzzResult> {
   const seed = checkOptions(options);
   const { catalogue } = loadEngine();
   const { spec, strategy, programs, timeMs, workers, keepGoing, onRawFinding } = options;
@@ -43,7 +43,7 @@ export async function runCampaign(options: CampaignOptions, internals: Internals
   try {
     if (options.signal.aborted) interrupt();
     await campaign.run();
-    return campaign.result();
+    return { ...campaign.result(), reached: campaign.reached() };
   } finally {
     clearInterval(progress);
     options.signal.removeEventListener('abort', interrupt);

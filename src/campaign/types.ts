@@ -81,6 +81,19 @@ export interface Quarantined {
   readonly message: string;
 }
 
+/** Where a campaign came. */
+export interface ReachedReport {
+  /** Ids of the handler points, ascending. */
+  readonly points: readonly number[];
+  /** Op words of the programs that it keeps for what they reached first. */
+  readonly corpus: readonly Uint32Array[];
+}
+
+/** Of a campaign that is not kept. */
+export interface FuzzResult extends CampaignResult {
+  readonly reached: ReachedReport;
+}
+
 export interface CampaignResult {
   readonly programs: number;
   readonly ops: number;

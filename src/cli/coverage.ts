@@ -6,6 +6,7 @@ import { CoverEngine, coverModule } from '../coverage/module.js';
 import { runCoverage } from '../coverage/run.js';
 import { coverSummary } from '../coverage/summary.js';
 import { coverageData, coverageText } from '../coverage/text.js';
+import { watchPrograms } from '../scenarios/report.js';
 import { parseSeed } from '../text/seed.js';
 import { type KernelOptions, kernelSpec, parseCount, parseDuration, withJson, withKernel } from './options.js';
 import { complain, print, printJson, short } from './output.js';
@@ -27,7 +28,7 @@ export function coverageCommand(): Command {
   const command = new Command('coverage')
     .summary('which branches of the model programs take')
     .description(
-      'Fuzz a kernel on an engine that marks every branch of assembly/mm as it is taken (both sides of if, && and ||, and ?:, each case of a switch) and print what was reached by file, and what never was. Broken promises are passed over. Needs a checkout: that engine is compiled from the sources and kept in build/. Ctrl-C ends it with what was reached so far.',
+      'Fuzz a kernel on an engine that marks every branch of assembly/mm as it is taken (both sides of if, && and ||, and ?:, each case of a switch) and print what was reached by file, and what never was; then how far the programs kept for what they reached came in each scenario. Broken promises are passed over. Needs a checkout: that engine is compiled from the sources and kept in build/. Ctrl-C ends it with what was reached so far.',
     )
     .addOption(new Option('--seed <n>', 'seed, 64 bits, or random').argParser(parseSeed).default(1n, '1'))
     .addOption(new Option('--programs <n>', 'budget in programs, such as 500k').argParser(parseCount('programs')))
@@ -69,7 +70,9 @@ async function run({ json, seed, programs, time, html, ...kernel }: Options): Pr
         statusLine(`${short(work.programs)} programs, ${taken} of ${cover.branches.length} branches`),
     });
     statusLine('');
-    const told = { spec, seed, result, summary: coverSummary(result) };
+    const { engine } = cover;
+    const scenarios = watchPrograms(engine, engine.catalogue.vector(spec), result.corpus);
+    const told = { spec, seed, result, summary: coverSummary(result), scenarios };
     if (html !== undefined) writeFileSync(html, coverageHtml(told));
     if (json) printJson(coverageData(told));
     else print(coverageText(told));

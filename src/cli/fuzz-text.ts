@@ -1,5 +1,5 @@
 // A campaign's outcome, in words and as data.
-import type { CampaignResult, Strategy } from '../campaign/types.js';
+import type { CampaignResult, FuzzResult, Strategy } from '../campaign/types.js';
 import type { Engine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import type { Comparison } from '../findings/baseline.js';
@@ -10,6 +10,7 @@ import { COLUMNS, wrap, wrapProgram } from '../report/layout.js';
 import { shortestWords } from '../report/shortest.js';
 import { reportText } from '../report/text.js';
 import { printSpec } from '../text/id.js';
+import { reachedJson, reachedText } from './fuzz-reached.js';
 import { bold, counted, EXIT, green, red, short } from './output.js';
 
 /** The file of known findings, and what became of it. */
@@ -29,7 +30,7 @@ export interface Outcome extends Comparison<Finding> {
   readonly keepGoing: boolean;
   /** Directory that keeps the findings. */
   readonly out?: string;
-  readonly result: CampaignResult;
+  readonly result: FuzzResult;
   /** All, in the order of their discovery. */
   readonly findings: readonly Finding[];
   readonly baseline?: BaselineUse;
@@ -42,7 +43,7 @@ export function exitCode({ result: { valid, interrupted }, fresh, baseline }: Ou
 }
 
 export function resultJson({ engine, spec, seed, strategy, result, findings, baseline, ...compared }: Outcome) {
-  const { raw, ...rest } = result;
+  const { raw, reached: _, ...rest } = result;
   const knownAs = new Map(compared.known.map(({ finding, entry }) => [finding.id, entry.id]));
   const told = (finding: Finding) => ({
     ...findingJson(engine, finding),
@@ -54,6 +55,7 @@ export function resultJson({ engine, spec, seed, strategy, result, findings, bas
     strategy,
     ...rest,
     rawFindings: raw.length,
+    reached: reachedJson(engine, spec, result),
     ...(baseline && {
       baseline: {
         file: baseline.path,
@@ -102,6 +104,7 @@ function summary(outcome: Outcome, { own, inherited }: Findings): string[] {
   if (result.interrupted) lines.push('Interrupted.');
   lines.push(...quarantineText(result).flatMap((text) => wrap(text)));
   const paint = outcome.fresh.length > 0 || !result.valid ? red : green;
+  lines.push(...wrap(reachedText(engine, result)));
   lines.push(...wrap(paint(verdictText(outcome))), ...wrap(canaryText(result)));
   const news = baseline ? 'New, inherited' : 'Inherited';
   if (inherited.length > 0) lines.push('', bold(`${news} from the releases that ${name} builds on:`));

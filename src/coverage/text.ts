@@ -2,6 +2,7 @@
 import type { KernelSpec } from '../engine/types.js';
 import { specJson } from '../report/json.js';
 import { wrap } from '../report/layout.js';
+import { type ScenarioReport, scenariosData, scenariosText } from '../scenarios/report.js';
 import { printSpec } from '../text/id.js';
 import { short } from '../text/numbers.js';
 import type { CoverResult } from './run.js';
@@ -12,6 +13,7 @@ export interface Told {
   readonly seed: bigint;
   readonly result: CoverResult;
   readonly summary: CoverSummary;
+  readonly scenarios: ScenarioReport;
 }
 
 /** Rounded down: 100 % is all of them. */
@@ -34,7 +36,7 @@ function fileText({ name, functions, never, ...share }: FileShare): string[] {
   ];
 }
 
-export function coverageText({ spec, seed, result, summary }: Told): string {
+export function coverageText({ spec, seed, result, summary, scenarios }: Told): string {
   const { programs, ops, seconds } = result;
   return [
     ...wrap(
@@ -42,10 +44,12 @@ export function coverageText({ spec, seed, result, summary }: Told): string {
     ),
     ...(result.interrupted ? ['Interrupted.'] : []),
     ...summary.files.flatMap(fileText),
+    '',
+    ...scenariosText(scenarios),
   ].join('\n');
 }
 
-export function coverageData({ spec, seed, result, summary }: Told) {
+export function coverageData({ spec, seed, result, summary, scenarios }: Told) {
   const { programs, ops, faults, seconds, interrupted, branches, taken } = result;
   return {
     ...specJson(spec),
@@ -58,6 +62,7 @@ export function coverageData({ spec, seed, result, summary }: Told) {
     taken: summary.taken,
     total: summary.branches,
     files: summary.files.map(({ never, ...file }) => ({ ...file, never: never.map(({ id }) => id) })),
+    scenarios: scenariosData(scenarios),
     branches: branches.map(({ file, ...branch }) => ({ file: shortName(file), ...branch, taken: taken[branch.id] })),
   };
 }
