@@ -2,8 +2,8 @@
 import { releases, rows } from './rows.js';
 import { ALL, before, FRESH, MARKER, OUT, PINNED, READ_ONLY, SHARED, THP, WPED, WPED_OUT, ZERO } from './states.js';
 
-const CLEARS = releases('v6.18');
-const KEEPS = before('v6.18');
+const CLEARS = releases('v6.12');
+const KEEPS = before('v6.12');
 /** A THP of A, mapped by PTEs. */
 const LARGE = `${THP}; thp_split A p0..p3`;
 const SEVERAL = releases('v6.18');
@@ -87,7 +87,7 @@ rows('mremap moves entries', [
 
 rows('mremap and uffd-wp', [
   {
-    row: 'present, without EVENT_REMAP: kept until v6.12',
+    row: 'present, without EVENT_REMAP: kept until v6.12 (fixed in its stable releases)',
     on: KEEPS,
     given: WPED,
     when: 'mremap A p0->p1',
@@ -95,16 +95,16 @@ rows('mremap and uffd-wp', [
   },
   { row: '.. cleared since', on: CLEARS, given: WPED, when: 'mremap A p0->p1', leaf: { A1: 'P D A SD' } },
   {
-    row: 'swapped: cleared since v6.13',
+    row: 'swapped: cleared since',
     on: CLEARS,
     given: WPED_OUT,
     when: 'mremap A p0->p1',
     leaf: { A1: 'swap SD E' },
   },
-  { row: 'a marker: gone since v6.13', on: CLEARS, given: MARKER, when: 'mremap A p0->p1', leaf: { A1: 'none' } },
+  { row: 'a marker: gone since', on: CLEARS, given: MARKER, when: 'mremap A p0->p1', leaf: { A1: 'none' } },
   {
     row: '.. kept until then',
-    on: releases('v6.7', 'v6.12'),
+    on: ['v6.7'],
     given: MARKER,
     when: 'mremap A p0->p1',
     leaf: { A1: 'marker UFFD_WP' },

@@ -220,6 +220,7 @@ export function kernelVector(id: u32): bool {
     case Kernel.V6_12:
       kernelVector(Kernel.V6_7);
       clearsWp(T.CLOSE);
+      clearsWp(T.MREMAP);
       on(K.SWAPIN_READ_MAPS_WRITABLE);
       on(K.PAGEOUT_FOLIO_BATCH);
       on(K.MADV_FREE_FOLIO_BATCH);
@@ -239,7 +240,6 @@ export function kernelVector(id: u32): bool {
       on(K.VMA_MERGES_INTO_UNWRITTEN);
       on(K.HUGE_ZERO_WRITE_ALLOCATES);
       on(K.ZAP_FREES_TABLES);
-      clearsWp(T.MREMAP);
       on(K.MREMAP_MOVES_SEVERAL);
       on(K.MREMAP_BATCHES);
       on(K.MREMAP_BATCH_RESPECTS_WRITE);

@@ -41,6 +41,7 @@ export function granted(h: u32, mm: u32, page: u32, version: u32, flags: u32): v
     const own = version != 0 || ((flags & F_GUP_LONGTERM) != 0 && !has(mm, DAX, page));
     if (own) state |= H.STRICT;
   }
+  if (has(mm, SCATTERED, page)) state |= H.MOVED;
   hold(h, state, mm, page, version);
 }
 

@@ -214,7 +214,7 @@ export namespace H {
   export const FORKED: u32 = 8;
   /** Reads are not judged. */
   export const UNJUDGED: u32 = 16;
-  /** The owner moved the page since the grant, so what it wrote there may bear another address. */
+  /** The owner moved pages, this one or others: what it wrote there, and who shares it, may have another address. */
   export const MOVED: u32 = 32;
 }
 

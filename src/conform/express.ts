@@ -103,11 +103,15 @@ export class Expresser {
     const { vocabulary } = this;
     switch (name) {
       case 'numa_hint':
-      case 'mremap':
       case 'migrate':
       case 'migrate_begin':
       case 'migrate_end':
         return undefined;
+      case 'mremap':
+        // Of four 4 KiB pages the model moves the page table, as it is.
+        return this.#layout === 'pte' && this.#can.has('SOFT_DIRTY') && fields.page >= PAGE_COUNT
+          ? undefined
+          : [encodeOp(fields)];
       case 'pageout':
         if (!this.#can.has('SWAP')) return undefined;
         return [encodeOp({ ...fields, flags: vocabulary.flag('pageout', 'madv') })];
@@ -142,7 +146,8 @@ export class Expresser {
   #features(name: string, flags: number): number {
     if (name !== 'uffd_reg') return flags;
     const granted = (['EVENT_FORK', 'WP_UNPOPULATED'] as const).filter((feature) => this.#can.has(feature));
-    return granted.reduce((kept, feature) => kept | (flags & this.vocabulary.flag(name, feature)), 0);
+    const always = flags & this.vocabulary.flag(name, 'EVENT_REMAP');
+    return granted.reduce((kept, feature) => kept | (flags & this.vocabulary.flag(name, feature)), always);
   }
 
   #gup(fields: OpFields): Group | undefined {

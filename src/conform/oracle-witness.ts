@@ -26,12 +26,14 @@ export interface Broken {
 
 const FEATURE_UNPOPULATED = 1;
 const FEATURE_EVENT_FORK = 2;
+const FEATURE_EVENT_REMAP = 4;
 
 interface Names {
   readonly of: (code: number) => string;
   readonly gup: GupFlavours;
   readonly eventFork: number;
   readonly unpopulated: number;
+  readonly eventRemap: number;
 }
 
 export class Witness {
@@ -52,6 +54,7 @@ export class Witness {
       gup: new GupFlavours(vocabulary),
       eventFork: vocabulary.flag('uffd_reg', 'EVENT_FORK'),
       unpopulated: vocabulary.flag('uffd_reg', 'WP_UNPOPULATED'),
+      eventRemap: vocabulary.flag('uffd_reg', 'EVENT_REMAP'),
     };
     this.#slugs = new Map(invariants.map(({ id, slug }) => [id, slug]));
     this.#mask = invariants.reduce((mask, { id, slug }) => (JUDGED.includes(slug) ? mask | (1 << id) : mask), 0);
@@ -108,6 +111,8 @@ class Testimony {
     const seen = this.#run.ops[op]!;
     const fields = decodeOp(this.#words[op]!);
     const name = this.#names.of(fields.code);
+    // A move that fails may have gone some of its way.
+    if (name === 'mremap' && seen.result === RESULT.FAULT) return false;
     if (name === 'gup' && this.#transient(fields) && !this.#begins(op, fields, seen)) return false;
     const own = seen.outcomes.find((outcome) => outcome.op === op);
     if (op <= this.#until) this.#transfer(op, name, fields, own);
@@ -187,7 +192,7 @@ class Testimony {
     if (name === 'uffd_reg' && this.#uffds[mm] === undefined) {
       const unpopulated = has(this.#names.unpopulated) && this.#can.has('WP_UNPOPULATED') ? FEATURE_UNPOPULATED : 0;
       const fork = has(this.#names.eventFork) && this.#can.has('EVENT_FORK') ? FEATURE_EVENT_FORK : 0;
-      this.#uffds[mm] = unpopulated | fork;
+      this.#uffds[mm] = unpopulated | fork | (has(this.#names.eventRemap) ? FEATURE_EVENT_REMAP : 0);
     }
     if (result !== RESULT.OK) return;
     switch (name) {
@@ -203,6 +208,9 @@ class Testimony {
         return;
       case 'uffd_unreg':
         this.#registered[mm]! &= ~pages;
+        return;
+      case 'mremap':
+        this.#move(mm, page, flags);
         return;
       case 'exit':
         this.#mapped[mm] = 0;
@@ -220,6 +228,17 @@ class Testimony {
         this.#uffds[y] = features;
         this.#registered[y] = this.#registered[mm]!;
       }
+    }
+  }
+
+  #move(mm: number, page: number, target: number): void {
+    const kept = ((this.#uffds[mm] ?? 0) & FEATURE_EVENT_REMAP) !== 0;
+    for (const [i, from] of pagesOf(page).entries()) {
+      const [old, now] = [1 << from, 1 << pagesOf(target)[i]!];
+      const [mapped, registered] = [this.#mapped[mm]! & old, kept && (this.#registered[mm]! & old) !== 0];
+      if (mapped === 0) continue;
+      this.#mapped[mm] = (this.#mapped[mm]! & ~old) | now;
+      this.#registered[mm] = (this.#registered[mm]! & ~(old | now)) | (registered ? now : 0);
     }
   }
 

@@ -1,6 +1,6 @@
 // The main() of a reproducer: one call for each op of a program, and the checks of what is claimed.
 import type { OpInfo } from '../engine/optable.js';
-import { decodeOp, MM_NAMES, type OpFields, PAGE_COUNT, pagesOf, RESULT } from '../engine/opword.js';
+import { decodeOp, MM_NAMES, type OpFields, PAGE_COUNT, pagesOf, RESULT, TARGET_MASK } from '../engine/opword.js';
 import { UsageError } from '../errors.js';
 import { handleNames, printOp } from '../text/print.js';
 import { type Fact, factText } from './facts.js';
@@ -51,6 +51,7 @@ export type Use =
   | 'FORK'
   | 'EXIT'
   | 'CLEAR_REFS'
+  | 'MREMAP'
   | 'PAGEMAP'
   | 'SOFT_DIRTY'
   | 'UFFD_WP_BIT'
@@ -224,6 +225,8 @@ export class Steps {
       case 'dontneed':
         tell('DO_ADVISE', 'MADV_DONTNEED');
         return 1;
+      case 'mremap':
+        return this.#mremap(k, fields, mapped);
       case 'pageout':
         this.uses.add('SWAP');
         // Before a fork nobody shares a page.
@@ -242,6 +245,16 @@ export class Steps {
     throw new Inexpressible(`op ${k + 1}: user space has no ${name}`);
   }
 
+  #mremap(k: number, { mm, page, flags }: OpFields, mapped: number): number {
+    const [from, to] = [pagesOf(page), pagesOf(flags & TARGET_MASK)];
+    if (((mapped >> from[0]!) & 1) === 0) return this.#skipped(k);
+    this.uses.add('MREMAP');
+    const moved = from.reduce((bits, one, i) => bits | (((mapped >> one) & 1) << to[i]!), 0);
+    this.#mapped[mm] = (mapped & ~(mask(page) | mask(flags & TARGET_MASK))) | moved;
+    this.#tell(k, this.#text(k), 'DO_MOVE', mm, { pages: hex(mask(page)), argument: to[0]! });
+    return 1;
+  }
+
   #uffd(k: number, name: string, fields: OpFields, mapped: number): number {
     const asked = mask(fields.page);
     const mm = MM_NAMES[fields.mm]!;
@@ -255,6 +268,7 @@ export class Steps {
       const features = [
         this.#has(fields, 'EVENT_FORK') && 'UFFD_FEATURE_EVENT_FORK',
         this.#has(fields, 'WP_UNPOPULATED') && 'WP_UNPOPULATED',
+        this.#has(fields, 'EVENT_REMAP') && 'UFFD_FEATURE_EVENT_REMAP',
       ].filter((feature) => feature !== false);
       this.#call('do_register', k, mm, hex(asked), features.join(' | ') || 0);
     } else this.#call('do_protect', k, mm, hex(asked), name === 'wp' ? 1 : 0);

@@ -206,6 +206,7 @@ const CALLS: Readonly<Record<string, string>> = {
   hread: 'what the pipe or the buffer holds is read, and left there',
   hwrite: 'a device, here io_uring, writes into the page',
   put: 'the page is let go',
+  mremap: 'mremap with MREMAP_MAYMOVE | MREMAP_FIXED',
 };
 
 /** For what user space cannot perform: a test that says so. */

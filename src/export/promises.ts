@@ -14,6 +14,7 @@ import {
   PAGE_COUNT,
   pagesOf,
   RESULT,
+  TARGET_MASK,
 } from '../engine/opword.js';
 import { Reference } from './reference.js';
 
@@ -99,8 +100,19 @@ function markedSoFar(engine: Engine, word: number, marked: Map<number, number>):
   if (engine.catalogue.ops[code]!.name === 'fork') marked.set(y, marked.get(mm) ?? 0);
   for (const one of MMS) {
     const mapped = now.alive(one) ? now.mask(one, 'mapped') : 0;
-    marked.set(one, ((marked.get(one) ?? 0) | now.mask(one, 'protected')) & mapped);
+    const before = (marked.get(one) ?? 0) | (one === mm ? movedMarks(engine, word, marked.get(one) ?? 0) : 0);
+    marked.set(one, (before | now.mask(one, 'protected')) & mapped);
   }
+}
+
+/** Source and target pages of an op that moves them, one by one. */
+function moves({ catalogue: { ops } }: Engine, word: number): readonly (readonly [from: number, to: number])[] {
+  const { code, page, flags } = decodeOp(word);
+  if (!ops[code]!.takesTarget) return [];
+  return pagesOf(page).map((from, i) => [from, pagesOf(flags & TARGET_MASK)[i]!]);
+}
+function movedMarks(engine: Engine, word: number, marks: number): number {
+  return moves(engine, word).reduce((moved, [from, to]) => moved | (((marks >> from) & 1) << to), 0);
 }
 
 class Witness {
@@ -193,7 +205,9 @@ class Witness {
     const fields = decodeOp(this.#words[op]!);
     const info = this.#engine.catalogue.ops[fields.code]!;
     const far = !info.takesMm || info.takesY === 'mm' || info.name === 'exit' || !info.pages;
-    const range = info.pages ? pagesOf(fields.page) : PAGES;
+    const moved = moves(this.#engine, this.#words[op]!);
+    const range = info.pages ? [...pagesOf(fields.page), ...moved.map(([, to]) => to)] : PAGES;
+    this.#move(fields.mm, moved);
     for (const mm of MMS)
       for (const page of PAGES) {
         const at = mm * PAGE_COUNT + page;
@@ -217,6 +231,15 @@ class Witness {
         if (about && after.has(mm, 'dirty', page))
           this.#facts.push({ kind: 'bit', bit: 'soft-dirty', ...place, set: true });
       }
+  }
+
+  /** What was said of an entry is to be said of it where it goes. */
+  #move(mm: number, moved: readonly (readonly [from: number, to: number])[]): void {
+    for (const [from, to] of moved) {
+      const stated = this.#stated.get(mm * PAGE_COUNT + from);
+      if (stated !== undefined) this.#stated.set(mm * PAGE_COUNT + to, stated);
+      else this.#stated.delete(mm * PAGE_COUNT + to);
+    }
   }
 
   /** A child has the parent's entries: what was said of them is to be said of its own. */

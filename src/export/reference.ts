@@ -11,7 +11,7 @@ const MASKS = { mapped: 8, writable: 9, protected: 10, maybe: 11, registered: 12
 const LIFE = 16;
 /** Not judged until the next store or zap. */
 const WILD = 0xff;
-const STATE = { PIN: 1, STRICT: 2, UNJUDGED: 16 } as const;
+const STATE = { PIN: 1, STRICT: 2, UNJUDGED: 16, MOVED: 32 } as const;
 
 /** A GUP handle that somebody holds. */
 export interface Held {
@@ -71,7 +71,8 @@ export class Reference {
     const since = this.#bytes.getUint16(at + 6, true);
     const own = Array.from({ length: MAX_OPS }, (_, k) => k + 1).filter((version) => {
       const author = this.#bytes.getUint32(AUTHORS_AT + 4 * version, true);
-      return (author & 0x7fff) === (life | (page << 8)) && author >>> 16 > since;
+      const here = (state & STATE.MOVED) !== 0 ? (author & 0xff) === life : (author & 0x7fff) === (life | (page << 8));
+      return here && author >>> 16 > since;
     });
     return { ...some, shows: [...new Set([byte(4), ...own])] };
   }

@@ -1,7 +1,7 @@
 // A program as a syzkaller program text, as far as its calls can express the ops; each op that they cannot is said.
 import type { Engine } from '../engine/engine.js';
 import type { OpInfo } from '../engine/optable.js';
-import { decodeOp, type OpFields, pagesOf, RESULT } from '../engine/opword.js';
+import { decodeOp, type OpFields, pagesOf, RESULT, TARGET_MASK } from '../engine/opword.js';
 import { wrap } from '../report/layout.js';
 import { handleNames, printItems, printOp } from '../text/print.js';
 import { type Exported, keeperOf } from './exported.js';
@@ -71,6 +71,7 @@ class SyzWriter {
   #uffd: string | undefined;
   /** A fork then waits until its event has been read. */
   #tellsForks = false;
+  #tellsMoves = false;
   /** Of each handle: the ends of its pipe, or the io_uring. */
   readonly #handles = new Map<
     number,
@@ -113,6 +114,12 @@ class SyzWriter {
       case 'fork':
         if (this.#uffd === undefined || !this.#tellsForks) return [CLONE];
         return [`${CLONE} (async)`, `read(${this.#uffd}, &(${hex(SCRATCH + 0x10000n)})=""/32, 0x20)`];
+      case 'mremap': {
+        const [, , target] = this.#place({ ...fields, page: fields.flags & TARGET_MASK });
+        const call = `mremap(${range}, ${size}, ${size}, 0x3, ${target})`;
+        if (this.#uffd === undefined || !this.#tellsMoves) return [call];
+        return [`${call} (async)`, `read(${this.#uffd}, &(${hex(SCRATCH + 0x10000n)})=""/32, 0x20)`];
+      }
       case 'clear_refs': {
         const fd = this.#name();
         return [
@@ -177,9 +184,10 @@ class SyzWriter {
       if (this.#uffd === undefined) {
         this.#uffd = this.#name();
         this.#tellsForks = this.#has(fields, 'EVENT_FORK');
-        // PAGEFAULT_FLAG_WP, EVENT_FORK, WP_UNPOPULATED.
-        const features =
-          0x1 | (this.#has(fields, 'EVENT_FORK') ? 0x2 : 0) | (this.#has(fields, 'WP_UNPOPULATED') ? 0x2000 : 0);
+        this.#tellsMoves = this.#has(fields, 'EVENT_REMAP');
+        // PAGEFAULT_FLAG_WP, EVENT_FORK, EVENT_REMAP, WP_UNPOPULATED.
+        const told = (this.#tellsForks ? 0x2 : 0) | (this.#tellsMoves ? 0x4 : 0);
+        const features = 0x1 | told | (this.#has(fields, 'WP_UNPOPULATED') ? 0x2000 : 0);
         open.push(
           `${this.#uffd} = userfaultfd(0x80800)`,
           `ioctl$UFFDIO_API(${this.#uffd}, 0xc018aa3f, ${pointer}={0xaa, 0x${features.toString(16)}, 0x0})`,

@@ -28,12 +28,14 @@ enum op_code {
   OP_MMAP, OP_MUNMAP, OP_READ, OP_WRITE, OP_FORK, OP_EXIT, OP_MPROTECT, OP_DONTNEED, OP_PAGEOUT, OP_SWAPOFF,
   OP_NUMA_HINT, OP_CLEAR_REFS, OP_THP_SPLIT, OP_UFFD_REG, OP_UFFD_UNREG, OP_UFFD_CLOSE, OP_WP, OP_UNWP, OP_WAKE,
   OP_GUP, OP_HREAD, OP_HWRITE, OP_PUT,
+  OP_MREMAP = 24,
 };
 enum op_flag {
   MMAP_THP = 1,
   MPROTECT_RW = 1,
   REG_EVENT_FORK = 1,
   REG_WP_UNPOPULATED = 2,
+  REG_EVENT_REMAP = 128,
   GUP_WRITE = 1,
   GUP_PIN = 2,
   GUP_LONGTERM = 4,
@@ -47,10 +49,12 @@ static inline uint32_t op_mm(uint32_t w) { return (w >> 6) & 3; }
 static inline uint32_t op_page(uint32_t w) { return (w >> 8) & 15; }
 static inline uint32_t op_y(uint32_t w) { return (w >> 12) & 3; }
 static inline uint32_t op_flags(uint32_t w) { return (w >> 16) & 0x1ff; }
-static inline uint32_t op_mask(uint32_t w) {
-  uint32_t page = op_page(w);
+static inline uint32_t mask_of(uint32_t page) {
   return page < 8 ? 1u << page : page == 8 ? 0x0f : page == 9 ? 0xf0 : 0xff;
 }
+static inline uint32_t op_mask(uint32_t w) { return mask_of(op_page(w)); }
+/* Of an op that moves pages: where to. */
+static inline uint32_t op_target_mask(uint32_t w) { return mask_of(op_flags(w) & 15); }
 
 /* ---- shared memory of controller and victims: mailboxes, stacks, buffers */
 
@@ -216,6 +220,7 @@ void read_events(void);
 /* uffd.c */
 int uffd_open(uint64_t features, uint64_t *granted);
 uint64_t uffd_features(void);
+uint8_t do_mremap(uint32_t mm, uint32_t from, uint32_t to, int *error);
 uint8_t do_uffd_reg(uint32_t mm, uint32_t pages, uint32_t flags, int *error);
 uint8_t do_uffd_unreg(uint32_t mm, uint32_t pages, int *error);
 uint8_t do_uffd_close(uint32_t mm, int *error);

@@ -18,7 +18,8 @@
 
 /* Speaks UFFDIO_API; what the kernel lacks of `optional` is left out. 0, or a negative errno. */
 static int agree(int fd, uint64_t needed, uint64_t optional, uint64_t *granted) {
-  uint64_t wishes[] = {optional, optional & UFFD_FEATURE_EVENT_FORK, optional & UFFD_FEATURE_WP_UNPOPULATED, 0};
+  uint64_t remap = optional & UFFD_FEATURE_EVENT_REMAP;
+  uint64_t wishes[] = {optional, remap | (optional & UFFD_FEATURE_EVENT_FORK), remap | (optional & UFFD_FEATURE_WP_UNPOPULATED), remap};
   int error = 0;
   for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
     struct uffdio_api api = {.api = UFFD_API, .features = needed | wishes[i]};
@@ -59,6 +60,7 @@ static int create(uint32_t mm, uint32_t flags) {
   if (fd < 0) return (int)fd;
   if (flags & REG_EVENT_FORK) optional |= UFFD_FEATURE_EVENT_FORK;
   if (flags & REG_WP_UNPOPULATED) optional |= UFFD_FEATURE_WP_UNPOPULATED;
+  if (flags & REG_EVENT_REMAP) optional |= UFFD_FEATURE_EVENT_REMAP;
   int error = agree((int)fd, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID, optional, &granted);
   if (error) close((int)fd);
   else v->uffd = (int)fd;

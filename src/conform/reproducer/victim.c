@@ -164,6 +164,14 @@ static void serve_here(const struct command *c) {
       break;
     }
 #endif
+#if USES_MREMAP
+    case DO_MOVE: {
+      size_t length = (size_t)__builtin_popcount(c->pages) * PAGE_STRIDE;
+      void *to = address(c->argument);
+      done = mremap(address(first_page(c->pages)), length, length, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to ? 0 : -1;
+      break;
+    }
+#endif
 #if USES_SPLIT
     case DO_SPLIT:
       done = split(c->pages);
