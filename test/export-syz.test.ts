@@ -21,6 +21,7 @@ const SHAPES: Readonly<Record<string, RegExp>> = {
   mmap: /^v,#,#,#,#,#$/,
   munmap: /^v,#$/,
   mprotect: /^v,#,#$/,
+  mremap: /^v,#,#,#,v$/,
   madvise: /^v,#,#$/,
   write: /^[#r],&s,#$/,
   read: /^r,&s,#$/,

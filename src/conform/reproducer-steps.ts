@@ -5,6 +5,7 @@ import { UsageError } from '../errors.js';
 import { handleNames, printOp } from '../text/print.js';
 import { type Fact, factText } from './facts.js';
 import type { PageLayout } from './observed.js';
+import type { Use } from './reproducer-uses.js';
 
 /** What is claimed, and where it was seen. */
 export interface Claim {
@@ -34,28 +35,6 @@ export interface Ktap {
 export class Inexpressible extends UsageError {
   override readonly name = 'Inexpressible';
 }
-
-/** Parts of the program that only some need: what `#if USES_...` in the C sources asks for. */
-export type Use =
-  | 'UFFD'
-  | 'WAKING'
-  | 'SPLICE'
-  | 'IO_URING'
-  | 'PROCESS_VM'
-  | 'PROC_MEM'
-  | 'SWAP'
-  | 'RECLAIM'
-  | 'SWAPOFF'
-  | 'THP'
-  | 'SPLIT'
-  | 'FORK'
-  | 'EXIT'
-  | 'CLEAR_REFS'
-  | 'MREMAP'
-  | 'PAGEMAP'
-  | 'SOFT_DIRTY'
-  | 'UFFD_WP_BIT'
-  | 'KTAP';
 
 type HandleKind = 'pipe' | 'ring';
 const mask = (page: number): number => pagesOf(page).reduce((bits, one) => bits | (1 << one), 0);

@@ -10,7 +10,10 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [/^gup\.unshare_longterm$/, 'no system call takes a long-term pin for reading'],
   [/^gupfast/, 'where fast GUP gives up, the slow path comes to the same end'],
   [/^follow\.cow_needs_force|^follow_pmd\.accepts_cow/, 'FOLL_COW: since v6.0 exclusivity decides instead'],
-  [/^(?:reuse|reuse_pmd)\.(?:page_count|swapcache_aware)$/, 'since v5.19 exclusivity decides instead'],
+  [
+    /^(?:reuse|reuse_pmd)\.(?:page_count|swapcache_aware|uses_total_mapcount)$/,
+    'since v5.19 exclusivity decides instead',
+  ],
   [/^reclaim\.skips_pinned$/, 'since v5.19 try_to_unmap refuses exclusive pages that may be pinned anyway'],
   [/^reuse\.never_large$/, 'since v6.18 reuse.large_folio decides before'],
   [/^numa\./, 'user space cannot ask for NUMA hints'],

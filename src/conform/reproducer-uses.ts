@@ -1,0 +1,23 @@
+// What a reproducer in C may need beyond its core.
+
+/** Parts of the program that only some need: what `#if USES_...` in the C sources asks for. */
+export type Use =
+  | 'UFFD'
+  | 'WAKING'
+  | 'SPLICE'
+  | 'IO_URING'
+  | 'PROCESS_VM'
+  | 'PROC_MEM'
+  | 'SWAP'
+  | 'RECLAIM'
+  | 'SWAPOFF'
+  | 'THP'
+  | 'SPLIT'
+  | 'FORK'
+  | 'EXIT'
+  | 'CLEAR_REFS'
+  | 'MREMAP'
+  | 'PAGEMAP'
+  | 'SOFT_DIRTY'
+  | 'UFFD_WP_BIT'
+  | 'KTAP';
