@@ -290,6 +290,7 @@ const TRANSITIONS = [
   ...leave('close', 'uffd_close A', 'uffd_close A'),
   ...ON_MIGRATION('unregister', 'uffd_unreg A p0', 'uffd_unreg A p0..p3'),
   ...ON_MIGRATION('close', 'uffd_close A', 'uffd_close A'),
+  ...ON_MIGRATION('reregister', 'uffd_reg A p0 MISSING', 'uffd_reg A p0..p3 MISSING'),
   {
     cell: 'mremap.clears_migration',
     on: ['v6.7', 'repaired'],
@@ -298,6 +299,7 @@ const TRANSITIONS = [
     kept: { leaf: { A1: 'migration RX A D SD' } },
     lost: { leaf: { A1: 'migration RX A D U SD' } },
   },
+  ...leave('reregister', 'uffd_reg A p0 MISSING', 'uffd_reg A p0..p3 MISSING'),
 ];
 
 function flipped({ cell, on, kept, lost, ...question }: Cell): Row[] {

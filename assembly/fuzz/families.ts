@@ -24,6 +24,8 @@ export function family(op: u32): u32 {
   switch (op) {
     case Op.MADV_FREE: return Family.ADVICE;
     case Op.MIGRATE: case Op.MIGRATE_BEGIN: case Op.MIGRATE_END: return Family.RMAP;
+    case Op.UFFD_COPY:
+    case Op.UFFD_ZEROPAGE: return Family.FILLING;
   }
   return Family.MOVES;
 }
@@ -36,8 +38,8 @@ export function family_weight(op: u32): u32 {
   return 2;
 }
 
-/** Draws the weights of the ops beyond the core for one mix. */
-export function draw_families(weights: usize): void {
+/** Draws the weights of the ops beyond the core for one mix. Returns its families, bit = family. */
+export function draw_families(weights: usize): u32 {
   const r = draw();
   let known: u32 = 0;
   if (r & 1 && !focused(Focus.CORE)) {
@@ -49,4 +51,5 @@ export function draw_families(weights: usize): void {
     const enabled = ((known >> family(op)) & 1) != 0 && (s & 15) < (family_presence(op) as u64);
     store<u8>(weights + (op as usize), enabled ? family_weight(op) * (1 + (((s >> 4) & 3) as u32)) : 0);
   }
+  return known;
 }

@@ -1,9 +1,10 @@
 // Draws the ops of a program, one at a time and between the ops' runs, so that an op can fit the state it will meet.
 // The words drawn are the program: running them again needs no generator.
 import { HANDLE_SIZE, HANDLES, MM_ALIVE, MM_SIZE, SLEEPER_SIZE, SLEEPERS, WORLD } from '../mm/layout';
-import { pmd_vm_flags, vm_flags, VM_READ, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
+import { pmd_vm_flags, vm_flags, VM_READ, VM_UFFD, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
 import {
-  arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, F_UFFD_EVENT_REMAP, Op, op_word, OP_PAIR, OP_SCHEDULE_SHIFT,
+  arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, F_UFFD_BOTH, F_UFFD_MISSING, Op, op_word, OP_PAIR,
+  OP_SCHEDULE_SHIFT,
   PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0, PAGE_ARG_PMD1,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
@@ -19,11 +20,11 @@ export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.G
 export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
   (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
-  (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN);
+  (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE);
 /** Ops of shape X R->Q. */
 export const MOVES: u64 = ONE << Op.MREMAP;
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
-  (ONE << Op.WAKE);
+  (ONE << Op.WAKE) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE);
 const NEEDS_HANDLE: u64 = (ONE << Op.HREAD) | (ONE << Op.HWRITE) | (ONE << Op.PUT);
 export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF) | (ONE << Op.MIGRATE_END);
 /** Only these run on a CPU of their own and can be the first of a concurrent pair. */
@@ -152,6 +153,7 @@ export function draw_op(second: bool): u32 {
     else if (op == Op.WRITE && !(vma & VM_WRITE)) op = spare & 1 ? Op.READ : Op.MPROTECT;
     is = ONE << op;
   }
+  if (is & ((ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE)) && spare && !(vm_flags(mm, arg_first(page)) & VM_UFFD)) page = hot;
   if (is & ((ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.UFFD_REG)) && spare) {
     const wanted = op == Op.UFFD_REG ? VM_READ : VM_UFFD_WP;
     if (!all_have(mm, page, wanted)) {
@@ -222,7 +224,11 @@ function uniform_flags(op: u32, bits: u32): u32 {
     case Op.MMAP: return bits & 15 ? bits >> 7 : F_MMAP_DAX;
     case Op.MPROTECT:
     case Op.PAGEOUT: return bits & 1;
-    case Op.UFFD_REG: return bits & (3 | F_UFFD_EVENT_REMAP);
+    case Op.UFFD_REG: {
+      const mode = bits & (F_UFFD_MISSING | F_UFFD_BOTH);
+      return (bits & 0xf3) | (mode == (F_UFFD_MISSING | F_UFFD_BOTH) ? 0 : mode);
+    }
+    case Op.UFFD_COPY: return bits & 1;
     case Op.GUP: {
       const both = F_GUP_FAST | F_GUP_FAST_ONLY;
       return (bits & both) == both ? bits & ~both : bits;

@@ -6,12 +6,12 @@
 // (which of the 16 draws of a page argument take the second hot page; of a range argument the PMD; everything);
 // u16 draws that run on thread 2; u32 draws that start a concurrent pair; u8 habits.
 import {
-  F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE,
-  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_EVENT_REMAP,
-  F_UFFD_WP_UNPOPULATED, Op,
+  F_COPY_WP, F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE,
+  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_BOTH, F_UFFD_EVENT_FORK,
+  F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
-import { CORE_OPS, draw_families } from './families';
+import { CORE_OPS, draw_families, Family } from './families';
 import { Focus, focus_groups, focused } from './focus';
 import { below, draw, seed_stream } from './rng';
 
@@ -81,6 +81,7 @@ function suiting(op: u32, context: u32): u32 {
     case Op.UNWP: return uffd == 0 ? 0 : uffd == 2 ? 3 : 1;
     case Op.WAKE: return uffd == 2 ? 3 : 0;
     case Op.UFFD_UNREG: case Op.UFFD_CLOSE: return uffd == 0 ? 0 : uffd;
+    case Op.UFFD_COPY: case Op.UFFD_ZEROPAGE: return uffd == 0 ? 0 : uffd == 2 ? 4 : 1;
   }
   return 1;
 }
@@ -194,6 +195,23 @@ function add_uffd_features(mix: usize, features: u64): void {
   const flags = mix + (Op.UFFD_REG << 3);
   store<u64>(flags, load<u64>(flags, MIX_FLAGS) | (features * 0x0001000100010001), MIX_FLAGS);
 }
+/** What fills or scans a uffd's pages needs registered ones, in modes of their own. */
+function register_otherwise(mix: usize, weights: usize): void {
+  const r = draw();
+  if (load<u8>(weights + Op.UFFD_REG) == 0) store<u8>(weights + Op.UFFD_REG, 3);
+  // The first registration decides about the features, so all say the same.
+  let features: u32 = load<u16>(mix + (Op.UFFD_REG << 3), MIX_FLAGS);
+  if ((r & 3) < 2) features |= F_UFFD_WP_ASYNC;
+  if (((r >> 2) & 7) == 0) features |= F_UFFD_EVENT_REMOVE | F_UFFD_EVENT_UNMAP;
+  const a = register_mode(r >> 8) | features;
+  const b = register_mode(r >> 16) | features;
+  set_flags(mix, Op.UFFD_REG, a, a, b, register_mode(r >> 24) | features);
+  set_flags(mix, Op.UFFD_COPY, 0, F_COPY_WP, (r >> 5) & 1 ? F_COPY_WP : 0, 0);
+}
+function register_mode(r: u64): u32 {
+  const n = (r & 7) as u32;
+  return n < 3 ? 0 : n < 6 ? F_UFFD_MISSING : F_UFFD_BOTH;
+}
 
 /** Draws all mixes of a shard: a pure function of its key. */
 export function make_mixes(key: u64): void {
@@ -206,7 +224,7 @@ export function make_mixes(key: u64): void {
   seed_stream(~key, 1);
   for (let i: u32 = 0; i < NR_MIXES; i++) {
     const mix = MIXES + (i as usize) * MIX_SIZE;
-    draw_families(mix + MIX_WEIGHTS);
+    if ((draw_families(mix + MIX_WEIGHTS) >> Family.FILLING) & 1) register_otherwise(mix, mix + MIX_WEIGHTS);
     if (load<u8>(mix + MIX_WEIGHTS + (Op.MREMAP as usize)) && (draw() & 3) == 0) add_uffd_features(mix, F_UFFD_EVENT_REMAP);
     for (let context: u32 = 0; context < CONTEXTS; context++) fill_context(mix, context, mix + MIX_WEIGHTS);
   }

@@ -8,7 +8,7 @@ import { compound_head, is_special_pfn, page_flags, PG_EXCLUSIVE } from '../mm/p
 import {
   is_swap_pte, mm_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset, _PAGE_ACCESSED, _PAGE_USER,
 } from '../mm/pgtable';
-import { vm_flags, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
+import { vm_flags, VM_SOFTDIRTY, VM_UFFD, VM_WRITE } from '../mm/vma';
 import { arg_first, F_GUP_PIN, F_GUP_WRITE, op_code, op_flags, op_mm, op_page } from '../ops/table';
 import {
   KNOWN_POINTS, NEWS_POINT, NOVEL, NOVEL_COUNT, NOVEL_HEADER, NOVEL_MAX, NOVEL_NEWS, NOVEL_RECORD,
@@ -35,7 +35,7 @@ function note(what: u32): void {
 const OP_FLAG_BITS: u32 = F_GUP_WRITE | F_GUP_PIN;
 // Leaf bits 0..11 without user and accessed, and the type of a non-present entry: no frame, no slot.
 const LEAF_BITS: u64 = 0xf800000000000fff & ~(_PAGE_USER | _PAGE_ACCESSED);
-const VMA_BITS: u32 = VM_WRITE | VM_UFFD_WP | VM_SOFTDIRTY;
+const VMA_BITS: u32 = VM_WRITE | VM_UFFD | VM_SOFTDIRTY;
 
 // @ts-ignore: decorator
 @inline function several(n: u32): u32 {

@@ -32,7 +32,7 @@ export function counterRow(id: u32): string {
     case N.FAULTS: return "faults\tCalls of handle_mm_fault.";
     case N.COPIES: return "copies\tPages copied by wp_page_copy, unshare or fork.";
     case N.REUSES: return "reuses\tPages reused by a write-protect fault.";
-    case N.EVENTS: return "events\tuffd-wp events queued.";
+    case N.EVENTS: return "events\tuffd events queued.";
     case N.TLB_FLUSHES: return "tlb_flushes\tTLB flushes, one per page.";
     case N.GUP_RETRIES: return "gup_retries\tTurns of the GUP loop after a fault.";
     case N.SWAPINS: return "swapins\tPages swapped in.";

@@ -40,7 +40,7 @@ export function describe(section: u32, index: u32): string {
   return "";
 }
 
-const LAYOUT_COUNT: u32 = 99;
+const LAYOUT_COUNT: u32 = 103;
 function row(name: string, value: u64): string {
   return name + "\t" + value.toString();
 }
@@ -145,6 +145,10 @@ function layoutRow(index: u32): string {
     case 96: return row("SWP_MIG_YOUNG", PT.SWP_MIG_YOUNG);
     case 97: return row("SWP_MIG_DIRTY", PT.SWP_MIG_DIRTY);
     case 98: return row("_PAGE_TABLE", PT._PAGE_TABLE);
+    case 99: return row("VM_UFFD_MISSING", V.VM_UFFD_MISSING);
+    case 100: return row("UFFD_WP_ASYNC", V.UFFD_WP_ASYNC);
+    case 101: return row("UFFD_EVENT_REMOVE", V.UFFD_EVENT_REMOVE);
+    case 102: return row("UFFD_EVENT_UNMAP", V.UFFD_EVENT_UNMAP);
   }
   return "";
 }

@@ -180,6 +180,7 @@ export function kernelVector(id: u32): bool {
       on(K.WP_EVENT_NEEDS_WRITE);
       on(K.WP_PMD_EVENT_NEEDS_WRITE);
       on(K.FORK_COPIES_WP_VMA);
+      on(K.FILL_WP_READ_ONLY);
       carries(C.UNSHARE_COPY, true, true, false);
       carries(C.UNUSE, true, true, true);
       on(cell(C.SWAPIN, Column.EXCLUSIVE));
@@ -205,6 +206,7 @@ export function kernelVector(id: u32): bool {
       on(K.FORK_MARKER_BY_CHILD);
       on(K.UNWP_UPGRADES_WRITE);
       on(K.UFFD_WP_UNPOPULATED);
+      on(K.UFFD_WP_ASYNC);
       on(K.WP_PER_VMA);
       on(K.UFFD_MERGES_BY_OFFSET);
       on(K.GUP_LONGTERM_FAST);
@@ -226,6 +228,7 @@ export function kernelVector(id: u32): bool {
       on(K.MADV_FREE_FOLIO_BATCH);
       on(K.LAZYFREE_DISCARDS_PMD);
       on(K.UFFD_MERGE_LEAVES_FLAGS);
+      on(K.FILL_PREPARES_FIRST);
       on(K.REUSE_NEVER_LARGE);
       on(K.MIGRATION_KEEPS_CLEAN);
       off(K.MMAP_ASKS_NEXT_FIRST);
@@ -253,6 +256,7 @@ export function kernelVector(id: u32): bool {
     case Kernel.REPAIRED:
       kernelVector(Kernel.V7_2);
       on(K.UFFD_UNREGISTER_WAKES_WP);
+      clearsWp(T.REREGISTER);
       on(K.SPLIT_DIRTY_ONLY);
       on(K.MADV_FREE_SKIPS_SHARED);
       off(K.MREMAP_MOVES_TABLES);

@@ -117,6 +117,9 @@ export namespace K {
   export const LAZYFREE_DISCARDS_PMD: u32 = 204;
   export const MADV_FREE_FOLIO_BATCH: u32 = 205;
   export const MADV_FREE_SKIPS_SHARED: u32 = 206;
+  export const FILL_WP_READ_ONLY: u32 = 214;
+  export const UFFD_WP_ASYNC: u32 = 215;
+  export const FILL_PREPARES_FIRST: u32 = 216;
 
   // Of the trial, not of the kernel: fuzz/differential.ts
   export const DIFFERENTIAL_PMD: u32 = 246;
@@ -171,6 +174,12 @@ export namespace K {
   export const MUTANT_MIGRATE_FORGETS_FLUSH: u32 = 242;
   export const MUTANT_MIGRATE_KEEPS_EXCLUSIVE: u32 = 243;
   export const MUTANT_FORK_KEEPS_MIGRATION: u32 = 244;
+  export const MUTANT_MISSING_READS_ZERO: u32 = 221;
+  export const MUTANT_MISSING_SKIPS_PMD: u32 = 222;
+  export const MUTANT_FILL_FORGETS_WAKE: u32 = 223;
+  export const MUTANT_FILL_FORGETS_WP: u32 = 224;
+  export const MUTANT_FILL_OVERWRITES: u32 = 225;
+  export const MUTANT_ASYNC_KEEPS_WP: u32 = 226;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

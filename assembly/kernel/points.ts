@@ -129,7 +129,14 @@ export namespace P {
   export const COPY_MIGRATION_PTE: u32 = 125;
   export const COPY_PMD_MIGRATION: u32 = 126;
   export const SPLIT_PMD_MIGRATION: u32 = 127;
-  export const COUNT: u32 = 128;
+  export const ANON_MISSING: u32 = 128;
+  export const HUGE_MISSING: u32 = 129;
+  export const WP_ASYNC: u32 = 130;
+  export const WP_HUGE_PMD_ASYNC: u32 = 131;
+  export const MFILL_COPY: u32 = 132;
+  export const MFILL_COPY_WP: u32 = 133;
+  export const MFILL_ZEROPAGE: u32 = 134;
+  export const COUNT: u32 = 135;
 }
 
 /** Row for people: "function \t decision". */
@@ -217,6 +224,13 @@ export function pointRow(id: u32): string {
     case P.SWAPIN_BYPASS: return "do_swap_page\tsynchronous device, last entry: the swap cache is left out";
     case P.VMA_MERGE: return "vma_merge\tequal neighbours become one";
     case P.SPLIT_TO_ZERO_PAGE: return "remap_page\tnothing but zeroes: the shared zero page instead";
+    case P.ANON_MISSING: return "do_anonymous_page\tmissing pages are events: queue one and sleep";
+    case P.HUGE_MISSING: return "do_huge_pmd_anonymous_page\tmissing pages are events: queue one and sleep";
+    case P.WP_ASYNC: return "do_wp_page\tuffd-wp set, asynchronous: un-protect and go on";
+    case P.WP_HUGE_PMD_ASYNC: return "wp_huge_pmd\tuffd-wp set, asynchronous: split and go on at PTE level";
+    case P.MFILL_COPY: return "mfill_atomic_install_pte\tmap the new page";
+    case P.MFILL_COPY_WP: return "mfill_atomic_install_pte\twrite-protect it";
+    case P.MFILL_ZEROPAGE: return "mfill_atomic_pte_zeropage\tmap the zero page";
     case P.RECLAIM_THP: return "shrink_page_list\ta huge page goes as a whole";
     case P.PAGEOUT_SHARED: return "madvise_pageout\tmapped elsewhere too, or held: left alone";
     case P.MADV_FREE: return "madvise_free_pte_range\tthe page is clean and left to reclaim";
@@ -234,8 +248,8 @@ export function pointRow(id: u32): string {
     case P.UPGRADE_WRITE: return "can_change_pte_writable\twrite bit given back without a fault";
     case P.WP_SWAP_ENTRY: return "change_pte_range\tset uffd-wp in a swap entry";
     case P.WP_INSTALLS_MARKER: return "change_pte_range\tnone entry: install a uffd-wp marker";
-    case P.UFFD_REGISTER: return "userfaultfd_register\tVMA gets VM_UFFD_WP";
-    case P.UFFD_UNREGISTER: return "userfaultfd_unregister\tVMA loses VM_UFFD_WP";
+    case P.UFFD_REGISTER: return "userfaultfd_register\tVMA gets VM_UFFD_WP, VM_UFFD_MISSING or both";
+    case P.UFFD_UNREGISTER: return "userfaultfd_unregister\tVMA loses VM_UFFD_WP and VM_UFFD_MISSING";
     case P.UFFD_RELEASE: return "userfaultfd_release\tuffd closed";
     case P.TRANSITION_CLEARS_WP: return "userfaultfd_clear_vma\tclear uffd-wp in the entries";
     case P.UFFD_WP: return "mwriteprotect_range\tprotect";

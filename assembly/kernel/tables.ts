@@ -53,6 +53,8 @@ export namespace Column {
 export namespace T {
   export const UNREGISTER: u32 = 0;
   export const CLOSE: u32 = 1;
+  /** Registering for another mode. */
+  export const REREGISTER: u32 = 2;
   /** mremap without UFFD_FEATURE_EVENT_REMAP. */
   export const MREMAP: u32 = 3;
   export const COUNT: u32 = 4;
@@ -149,11 +151,13 @@ function transitionName(row: u32): string {
   switch (row) {
     case T.UNREGISTER: return "unregister";
     case T.CLOSE: return "close";
+    case T.REREGISTER: return "reregister";
     case T.MREMAP: return "mremap";
   }
   return "";
 }
 function transitionCall(row: u32): string {
+  if (row == T.REREGISTER) return "registering for missing pages only";
   return row == T.MREMAP ? "mremap" : "uffd " + transitionName(row);
 }
 function transitionSource(row: u32): string {
@@ -161,6 +165,7 @@ function transitionSource(row: u32): string {
     case T.UNREGISTER: return "f369b07c8614 (v6.0)";
     case T.CLOSE: return "c88033efe9a3 (v6.9)";
     case T.MREMAP: return "0cef0bb836e3 (v6.13; measured: 6.12.95, not 6.1.176)";
+    case T.REREGISTER: return "in no release up to v7.2 (measured: 6.18)";
   }
   return "";
 }

@@ -21,7 +21,7 @@ import {
 } from './pgtable';
 import { swap_duplicate } from './swapfile';
 import { flush_tlb_mm } from './tlb';
-import { anon_vma, change_vm_flags, vm_flags, VM_DAX, VM_PAGE_PROT, VM_READ, VM_UFFD_WP } from './vma';
+import { anon_vma, change_vm_flags, vm_flags, VM_DAX, VM_PAGE_PROT, VM_READ, VM_UFFD, VM_UFFD_WP } from './vma';
 
 /** Does the child's copy of the entry keep uffd-wp? Until v5.13 the parent's VMA was asked. */
 // @ts-ignore: decorator
@@ -141,7 +141,7 @@ function copied_pages(dst: u32, src: u32, pmd: u32): u32 {
 export function dup_mmap(dst: u32, src: u32, inherit: bool): bool {
   v128.store(mm_at(dst), v128.load(mm_at(src), MM_VMA), MM_VMA);
   dup_vmas(dst, src);
-  if (!inherit) change_vm_flags(dst, 0xff, 0, VM_UFFD_WP);
+  if (!inherit) change_vm_flags(dst, 0xff, 0, VM_UFFD);
   set_pud_at(dst, pud_at(src));
   let ok = true;
   for (let pmd: u32 = 0; ok && pmd < NR_PMDS; pmd++) {

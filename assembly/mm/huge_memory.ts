@@ -9,7 +9,7 @@ import { arch_mkdirty, wrprotect_last } from './migrate';
 import { anon_vma_prepare } from './mmap';
 import { numa_restore, pmd_modified } from './mprotect';
 import {
-  alloc_thp, ClearPageAnonExclusive, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE,
+  alloc_thp, ClearPageAnonExclusive, free_groups, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE,
   folio_change, folio_test, page_add_rmap_pmd, page_count, page_flags, PageAnonExclusive, page_pins, page_remove_rmap,
   page_split_rmap_pmd, page_version, PG_COMPOUND, PG_DIRTY, put_page, set_page_dirty, set_page_flags,
   SetPageAnonExclusive, total_mapcount, ZERO_PFN,
@@ -22,7 +22,8 @@ import {
 } from './pgtable';
 import { page_map_swapcount, swp_bits_as_present } from './swapfile';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { one_vma, VM_PAGE_PROT, VM_WRITE } from './vma';
+import { handle_userfault } from './userfaultfd';
+import { one_vma, VM_PAGE_PROT, VM_UFFD_MISSING, VM_WRITE } from './vma';
 import { FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, VM_FAULT_FALLBACK, VM_FAULT_WRITE } from './vmf';
 
 /** transparent_hugepage/enabled is never, whatever a VMA asks for. */
@@ -34,12 +35,20 @@ export function set_thp_never(on: bool): void {
 export function do_huge_pmd_anonymous_page(mm: u32, pmd: u32, flags: u32, vma: u32): u32 {
   if (thp_never || !one_vma(mm, pmd)) return VM_FAULT_FALLBACK;
   anon_vma_prepare(mm, pmd << 2);
+  const missing = (vma & VM_UFFD_MISSING) != 0 && !knob(K.MUTANT_MISSING_SKIPS_PMD);
   if (!(flags & FAULT_FLAG_WRITE)) {
+    if (missing) return missing_pmd();
     at(P.HUGE_ZERO_PAGE);
     set_pmd_at(mm, pmd, VM_PAGE_PROT | _PAGE_PSE | pfn_bits(HUGE_ZERO_PFN));
     return 0;
   }
+  // Asked once the huge page is there: without one it falls to the PTE level to ask.
+  if (missing && free_groups() != 0) return missing_pmd();
   return map_anon_thp(mm, pmd, vma);
+}
+function missing_pmd(): u32 {
+  at(P.HUGE_MISSING);
+  return handle_userfault(VM_UFFD_MISSING);
 }
 function map_anon_thp(mm: u32, pmd: u32, vma: u32): u32 {
   const head = alloc_thp();

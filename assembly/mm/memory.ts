@@ -5,7 +5,8 @@ import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import {
-  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pud,
+  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pmd,
+  __split_huge_pud,
 } from './huge_memory';
 import { migration_entry_wait } from './migrate';
 import { anon_vma_prepare } from './mmap';
@@ -28,7 +29,10 @@ import {
 } from './swapfile';
 import { flush_tlb_page } from './tlb';
 import { handle_userfault } from './userfaultfd';
-import { pages_with, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE } from './vma';
+import {
+  mm_uffd, pages_with, UFFD_WP_ASYNC, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_MISSING, VM_UFFD_WP,
+  VM_WRITE,
+} from './vma';
 import {
   FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK,
   VM_FAULT_OOM, VM_FAULT_WRITE, VM_FAULT_YIELD,
@@ -111,8 +115,13 @@ function wp_huge_pud(mm: u32): u32 {
 function wp_huge_pmd(mm: u32, page: u32, flags: u32, e: u64, vma: u32): u32 {
   if (!(flags & FAULT_FLAG_UNSHARE) && vma & VM_UFFD_WP && pte_uffd_wp(e)) {
     if (!knob(K.WP_PMD_EVENT_NEEDS_WRITE) || flags & FAULT_FLAG_WRITE) {
+      if (mm_uffd(mm) & UFFD_WP_ASYNC) {
+        at(P.WP_HUGE_PMD_ASYNC);
+        __split_huge_pmd(mm, page >> 2);
+        return VM_FAULT_FALLBACK;
+      }
       at(P.WP_HUGE_PMD_EVENT);
-      return handle_userfault();
+      return handle_userfault(VM_UFFD_WP);
     }
     at(P.WP_HUGE_PMD_NO_EVENT);
   }
@@ -145,7 +154,12 @@ function handle_pte_fault(mm: u32, page: u32, flags: u32, vma: u32): u32 {
 /** `orig` is 0 or a uffd-wp marker. */
 function do_anonymous_page(mm: u32, page: u32, flags: u32, vma: u32, orig: u64): u32 {
   const kept: u64 = orig != 0 && pte_marker_uffd_wp(orig) ? carried(C.ANON_MARKER, _PAGE_UFFD_WP) : 0;
+  const missing = (vma & VM_UFFD_MISSING) != 0;
   if (!(flags & FAULT_FLAG_WRITE)) {
+    if (missing && !knob(K.MUTANT_MISSING_READS_ZERO)) {
+      at(P.ANON_MISSING);
+      return handle_userfault(VM_UFFD_MISSING);
+    }
     at(P.ANON_ZERO_PAGE);
     set_pte_at(mm, page, VM_PAGE_PROT | _PAGE_SPECIAL | pfn_bits(ZERO_PFN) | kept);
     return 0;
@@ -153,6 +167,11 @@ function do_anonymous_page(mm: u32, page: u32, flags: u32, vma: u32, orig: u64):
   anon_vma_prepare(mm, page);
   const f = alloc_page();
   if (f == NO_PAGE) return VM_FAULT_OOM;
+  if (missing) {
+    at(P.ANON_MISSING);
+    put_page(f);
+    return handle_userfault(VM_UFFD_MISSING);
+  }
   at(P.ANON_PAGE);
   let entry = VM_PAGE_PROT | pfn_bits(f);
   if (vma & VM_WRITE) entry = pte_mkwrite(pte_mkdirty(entry));
@@ -172,14 +191,22 @@ function do_dax_fault(mm: u32, page: u32, flags: u32, vma: u32): u32 {
 }
 
 /** Write-protect fault: write, break-COW or unshare on a read-only leaf `e`. */
-export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
+export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, orig: u64): u32 {
   const unshare = (flags & FAULT_FLAG_UNSHARE) != 0;
+  let e = orig;
   if (!unshare && vma & VM_UFFD_WP && pte_uffd_wp(e)) {
     if (!knob(K.WP_EVENT_NEEDS_WRITE) || flags & FAULT_FLAG_WRITE) {
-      at(P.WP_EVENT);
-      return handle_userfault();
-    }
-    at(P.WP_NO_EVENT);
+      if (!(mm_uffd(mm) & UFFD_WP_ASYNC)) {
+        at(P.WP_EVENT);
+        return handle_userfault(VM_UFFD_WP);
+      }
+      // No flush: the entry was not writable, and nobody sees the bit.
+      at(P.WP_ASYNC);
+      if (!knob(K.MUTANT_ASYNC_KEEPS_WP)) {
+        e &= ~_PAGE_UFFD_WP;
+        set_pte_at(mm, page, e);
+      }
+    } else at(P.WP_NO_EVENT);
   }
   const old = pte_pfn(e);
   if (!is_special_pfn(old)) {
@@ -295,7 +322,9 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
     migration_entry_wait(e);
     return 0;
   }
-  if (knob(K.MUTANT_READ_EVENT) && !(flags & FAULT_FLAG_WRITE) && swp_bits_as_present(e) & _PAGE_UFFD_WP) return handle_userfault();
+  if (knob(K.MUTANT_READ_EVENT) && !(flags & FAULT_FLAG_WRITE) && swp_bits_as_present(e) & _PAGE_UFFD_WP) {
+    return handle_userfault(VM_UFFD_WP);
+  }
   const slot = swp_offset(e);
   const fresh = may_bypass_swap_cache(slot);
   const f = fresh ? swapin_bypass(slot) : swapin(slot);

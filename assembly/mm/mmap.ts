@@ -7,7 +7,7 @@ import { vma_adjust_trans_huge } from './huge_memory';
 import { NR_PAGES } from './layout';
 import {
   anon_vma, change_vm_flags, set_anon_vma, set_vma_shift, set_vma_starts, vm_flags, vma_end, vma_start, vma_starts, VM_ACCOUNT, VM_DAX,
-  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, vma_shift, VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE,
+  VM_HUGEPAGE, VM_MAYWRITE, VM_READ, vma_shift, VM_SOFTDIRTY, VM_UFFD, VM_WRITE,
 } from './vma';
 
 /** Bit of an anon_vma: the VMA came by fork, so its chain names its parents' too. */
@@ -131,7 +131,7 @@ function vma_modify_flags(mm: u32, first: u32, end: u32, set: u32, clear: u32): 
   const piece = span(first, end);
   vma_adjust_trans_huge(mm, piece);
   const starts = vma_starts(mm);
-  const uffd = ((set | clear) & VM_UFFD_WP) != 0;
+  const uffd = ((set | clear) & VM_UFFD) != 0;
   const misplaced = uffd && !knob(K.UFFD_MERGES_BY_OFFSET) && !((starts >> first) & 1);
   set_vma_starts(mm, starts | (1 << first) | (mapped(mm, end) ? 1 << end : 0));
   change_vm_flags(mm, piece, set, clear);

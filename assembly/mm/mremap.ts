@@ -14,7 +14,7 @@ import {
   _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
-import { change_vm_flags, mm_uffd, pages_with, UFFD_EVENT_REMAP, vm_flags, VM_READ, VM_UFFD_WP, vma_end, vma_start } from './vma';
+import { change_vm_flags, mm_uffd, pages_with, UFFD_EVENT_REMAP, vm_flags, VM_READ, VM_UFFD, vma_end, vma_start } from './vma';
 
 /** Flags of a present leaf: all but the frame. */
 const LEAF_FLAGS: u64 = 0x8000000000000fff;
@@ -22,7 +22,7 @@ const LEAF_FLAGS: u64 = 0x8000000000000fff;
 /** vma_has_uffd_without_event_remap: the moved memory will not be registered any more. */
 // @ts-ignore: decorator
 @inline function loses_uffd(mm: u32, vma: u32): bool {
-  return (vma & VM_UFFD_WP) != 0 && (mm_uffd(mm) & UFFD_EVENT_REMAP) == 0;
+  return (vma & VM_UFFD) != 0 && (mm_uffd(mm) & UFFD_EVENT_REMAP) == 0;
 }
 
 /** The entry at its new address; `clear`: outside any registration. 0 = it does not arrive. */
@@ -135,7 +135,7 @@ function move_vma(mm: u32, first: u32, n: u32, to: u32): void {
   const flags = vm_flags(mm, first);
   const clear = loses_uffd(mm, flags);
   const early = clear && !knob(K.MREMAP_RESETS_MERGED);
-  copy_vma(mm, first, n, to, early ? flags & ~VM_UFFD_WP : flags);
+  copy_vma(mm, first, n, to, early ? flags & ~VM_UFFD : flags);
   move_page_tables(mm, first, n, to, clear);
   if (clear && !early) mremap_userfaultfd_prep(mm, to);
   unmap_region(mm, span(first, first + n));
@@ -144,7 +144,7 @@ function move_vma(mm: u32, first: u32, n: u32, to: u32): void {
 function mremap_userfaultfd_prep(mm: u32, page: u32): void {
   const vma = span(vma_start(mm, page), vma_end(mm, page));
   if (vma != span(page, vma_end(mm, page))) at(P.MREMAP_RESETS_NEIGHBOUR);
-  change_vm_flags(mm, vma, 0, VM_UFFD_WP);
+  change_vm_flags(mm, vma, 0, VM_UFFD);
 }
 function unmap_target(mm: u32, to: u32, n: u32): void {
   const mapped = pages_with(mm, span(to, to + n), VM_READ, 0);
@@ -182,7 +182,7 @@ function remap_move(mm: u32, first: u32, end: u32, to: u32): u32 {
       continue;
     }
     const last = vma_end(mm, page);
-    if (vma & VM_UFFD_WP && (page != first || last < end)) {
+    if (vma & VM_UFFD && (page != first || last < end)) {
       at(P.MREMAP_SEVERAL);
       return moved | (moved << 4) | MREMAP_EFAULT;
     }

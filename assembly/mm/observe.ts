@@ -8,7 +8,7 @@ export namespace Obs {
   export const LOAD: u32 = 1;
   /** A store finished: mm, page, version written. */
   export const STORE: u32 = 2;
-  /** A uffd-wp event was queued and the thread sleeps: mm, page; flag 1 = the access is a write. */
+  /** A uffd event was queued and the thread sleeps: mm, page; flag 1 = the access is a write, 2 = nothing was there. */
   export const EVENT: u32 = 3;
   /** A GUP handle was granted: mm, page, handle, version visible through it; flags of the call are in the op's word. */
   export const GUP: u32 = 4;
@@ -24,6 +24,10 @@ export namespace Obs {
   export const FAST_REFUSED: u32 = 9;
   /** UFFDIO_WRITEPROTECT failed after it had changed part of its range: mm; the op's word has the rest. */
   export const WP_PARTIAL: u32 = 10;
+  /** A uffd ioctl put something where nothing was: mm, page, version; flag 1 = write-protected, 2 = the zero page. */
+  export const FILLED: u32 = 11;
+  /** An access faulted, but ended without getting anywhere: mm, page. The entry may have changed. */
+  export const GAVE_UP: u32 = 12;
   /** mremap failed midway: mm; version bits 0..3 = pages moved, from the first of the op's, 4..7 = target pages unmapped. */
   export const MOVED_PARTLY: u32 = 14;
 }

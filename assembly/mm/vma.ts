@@ -5,8 +5,12 @@ import { _PAGE_ACCESSED, _PAGE_NX, _PAGE_PRESENT, _PAGE_USER, mm_at } from './pg
 export const VM_READ: u32 = 0x01;
 export const VM_WRITE: u32 = 0x02;
 export const VM_SHARED: u32 = 0x08;
+/** Faults on nothing are events. */
+export const VM_UFFD_MISSING: u32 = 0x10;
 export const VM_MAYWRITE: u32 = 0x20;
 export const VM_UFFD_WP: u32 = 0x40;
+/** Registered with the uffd of its mm. */
+export const VM_UFFD: u32 = VM_UFFD_MISSING | VM_UFFD_WP;
 export const VM_HUGEPAGE: u32 = 0x80;
 /** Set = soft-dirty tracking is NOT active in this VMA. */
 export const VM_SOFTDIRTY: u32 = 0x100;
@@ -22,6 +26,11 @@ export const UFFD_OPEN: u32 = 1;
 export const UFFD_EVENT_FORK: u32 = 2;
 export const UFFD_WP_UNPOPULATED: u32 = 4;
 export const UFFD_EVENT_REMAP: u32 = 64;
+/** A store to a protected page un-protects it, without an event. */
+export const UFFD_WP_ASYNC: u32 = 8;
+/** madvise and munmap tell the uffd, and wait until that is read; a handler that reads at once makes no difference. */
+export const UFFD_EVENT_REMOVE: u32 = 16;
+export const UFFD_EVENT_UNMAP: u32 = 32;
 
 /** vm_page_prot of a private mapping: never the write bit. */
 export const VM_PAGE_PROT: u64 = _PAGE_PRESENT | _PAGE_USER | _PAGE_ACCESSED | _PAGE_NX;

@@ -16,6 +16,8 @@ export const VM_FAULT_FALLBACK: u32 = 8;
 export const VM_FAULT_WRITE: u32 = 16;
 /** The section ended with the page-table lock dropped (Y2); only in interleaved mode. */
 export const VM_FAULT_YIELD: u32 = 32;
+/** With SLEEP: for a page that is not there (else: that is write-protected). */
+export const VM_FAULT_MISSING: u32 = 64;
 
 /** True while a scheduler chooses which thread steps; false = every op runs to its end. */
 export let interleaved: bool = false;
@@ -58,6 +60,10 @@ export const VMF_WOKEN: u32 = 3;
   const n = (load<u8>(VMF, 6) as u32) + 1;
   store<u8>(VMF, n, 6);
   return n;
+}
+// @ts-ignore: decorator
+@inline export function vmf_faulted(): bool {
+  return load<u8>(VMF, 6) != 0;
 }
 /** FOLL_* state of the GUP loop. */
 // @ts-ignore: decorator

@@ -10,9 +10,10 @@ import { compound_head, is_special_pfn, page_version, put_page, set_page_dirty, 
 import { mm_at, pmd_at, pmd_none, pmd_trans_huge } from '../mm/pgtable';
 import { flush_tlb_mm } from '../mm/tlb';
 import {
-  mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, VM_DAX, VM_DONTDUMP, VM_HUGEPAGE, VM_READ, VM_UFFD_WP,
+  mm_alive, mm_uffd, pages_with, set_mm_uffd, UFFD_EVENT_FORK, UFFD_OPEN, VM_DAX, VM_DONTDUMP, VM_HUGEPAGE, VM_READ,
 } from '../mm/vma';
 import { pageout } from '../mm/vmscan';
+import { uffd_pages } from '../mm/userfaultfd';
 import {
   arg_mask, F_GUP_PIN, F_GUP_WRITE, F_MMAP_DAX, F_MMAP_THP, F_PAGEOUT_MADV, op_page, R,
 } from './table';
@@ -42,8 +43,7 @@ export function op_fork(mm: u32, child: u32, index: u32): u32 {
   store<u8>(at_child, 1, MM_ALIVE);
   const uffd = mm_uffd(mm);
   // dup_userfaultfd goes by VMA: without a registered one there is nothing to inherit.
-  const inherit = (uffd & (UFFD_OPEN | UFFD_EVENT_FORK)) == (UFFD_OPEN | UFFD_EVENT_FORK) &&
-    pages_with(mm, 0xff, VM_UFFD_WP, 0) != 0;
+  const inherit = (uffd & (UFFD_OPEN | UFFD_EVENT_FORK)) == (UFFD_OPEN | UFFD_EVENT_FORK) && uffd_pages(mm, 0xff) != 0;
   if (inherit) set_mm_uffd(child, uffd);
   if (!dup_mmap(child, mm, inherit)) {
     at(P.FORK_FAILS);

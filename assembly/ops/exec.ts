@@ -20,11 +20,11 @@ import {
 import { op_madv_free } from './calls-advice';
 import { op_mremap } from './calls-moves';
 import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
-import { op_uffd_close, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
+import { op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
   arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
 } from './table';
-import { can_sleep, run_access, run_gup, run_thread, set_now } from './threads';
+import { can_sleep, run_thread, set_now } from './threads';
 
 /** Builds the pristine world: process A with nothing mapped. Call once. */
 export function world_init(): void {
@@ -58,7 +58,7 @@ function exec_op(word: u32, index: u32): u32 {
     case Op.WRITE:
       if (!alive || !can_sleep()) return R.SKIP;
       vmf_start(word, index);
-      return run_access();
+      return run_thread();
     case Op.FORK: return alive ? op_fork(mm, op_y(word), index) : R.SKIP;
     case Op.EXIT:
       if (!alive) return R.SKIP;
@@ -114,7 +114,7 @@ function exec_op(word: u32, index: u32): u32 {
     case Op.GUP:
       if (!alive || !can_sleep()) return R.SKIP;
       vmf_start(word, index);
-      return run_gup();
+      return run_thread();
     case Op.HREAD: return op_hread(op_y(word), index);
     case Op.HWRITE: return op_hwrite(op_y(word), index);
     case Op.PUT: return op_put(op_y(word), index);
@@ -129,6 +129,8 @@ function exec_op(word: u32, index: u32): u32 {
       return alive && mask != 0 ? op_migrate(mm, mask, op_code(word) == Op.MIGRATE, index) : R.SKIP;
     }
     case Op.MIGRATE_END: return op_migrate_end(index);
+    case Op.UFFD_COPY:
+    case Op.UFFD_ZEROPAGE: return alive ? op_uffd_fill(mm, word, index) : R.SKIP;
   }
   return R.SKIP;
 }

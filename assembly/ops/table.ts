@@ -37,7 +37,9 @@ export namespace Op {
   export const MIGRATE: u32 = 25;
   export const MIGRATE_BEGIN: u32 = 26;
   export const MIGRATE_END: u32 = 27;
-  export const COUNT: u32 = 28;
+  export const UFFD_COPY: u32 = 28;
+  export const UFFD_ZEROPAGE: u32 = 29;
+  export const COUNT: u32 = 30;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -52,7 +54,14 @@ export const F_MPROTECT_RW: u32 = 1;
 export const F_PAGEOUT_MADV: u32 = 1;
 export const F_UFFD_EVENT_FORK: u32 = 1;
 export const F_UFFD_WP_UNPOPULATED: u32 = 2;
+/** Modes of uffd_reg; neither = write-protect. */
+export const F_UFFD_MISSING: u32 = 4;
+export const F_UFFD_BOTH: u32 = 8;
+export const F_UFFD_WP_ASYNC: u32 = 16;
+export const F_UFFD_EVENT_REMOVE: u32 = 32;
+export const F_UFFD_EVENT_UNMAP: u32 = 64;
 export const F_UFFD_EVENT_REMAP: u32 = 128;
+export const F_COPY_WP: u32 = 1;
 export const F_GUP_WRITE: u32 = 1;
 export const F_GUP_PIN: u32 = 2;
 export const F_GUP_LONGTERM: u32 = 4;
@@ -149,7 +158,7 @@ export function opRow(code: u32): string {
     case Op.NUMA_HINT: return "numa_hint\tX R\t\tNUMA balancing makes the entries protnone.";
     case Op.CLEAR_REFS: return "clear_refs\tX\t\tReset soft-dirty of the whole process (echo 4 > clear_refs).";
     case Op.THP_SPLIT: return "thp_split\tX R\t\tSplit the PMD mapping; the huge page stays.";
-    case Op.UFFD_REG: return "uffd_reg\tX R\t0=WP;0=,1=EVENT_FORK;0=,2=WP_UNPOPULATED;0=,128=EVENT_REMAP\tRegister for write-protect; the features count when the uffd is created.";
+    case Op.UFFD_REG: return "uffd_reg\tX R\t0=WP,4=MISSING,8=BOTH;0=,1=EVENT_FORK;0=,2=WP_UNPOPULATED;0=,16=WP_ASYNC;0=,32=EVENT_REMOVE;0=,64=EVENT_UNMAP;0=,128=EVENT_REMAP\tRegister for write-protect, missing pages or both; the features count when the uffd is created.";
     case Op.UFFD_UNREG: return "uffd_unreg\tX R\t\tUFFDIO_UNREGISTER.";
     case Op.UFFD_CLOSE: return "uffd_close\tX\t\tClose the uffd of X.";
     case Op.WP: return "wp\tX R\t\tUFFDIO_WRITEPROTECT: protect.";
@@ -164,6 +173,8 @@ export function opRow(code: u32): string {
     case Op.MIGRATE: return "migrate\tX R\t\tMove the pages mapped here to other frames, in every process (move_pages, compaction).";
     case Op.MIGRATE_BEGIN: return "migrate_begin\tX R\t\tThe first half of it: the pages' mappings are migration entries until migrate_end, or until somebody has to wait for it.";
     case Op.MIGRATE_END: return "migrate_end\t\t\tAll migrations under way come to their end.";
+    case Op.UFFD_COPY: return "uffd_copy\tX R\t0=,1=WP\tUFFDIO_COPY: new contents where nothing is, write-protected with WP; wakes.";
+    case Op.UFFD_ZEROPAGE: return "uffd_zeropage\tX R\t\tUFFDIO_ZEROPAGE: the zero page where nothing is; wakes.";
   }
   return "";
 }

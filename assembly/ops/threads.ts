@@ -19,9 +19,9 @@ import {
 import { tlb_entry, tlb_fill, tlb_forget, TLB_FRAME, TLB_RW, TLB_VALID, TLB_WRITE } from '../mm/tlb';
 import { is_cow_mapping, vm_flags, VM_MAYWRITE, VM_READ, VM_WRITE } from '../mm/vma';
 import {
-  FAULT_FLAG_WRITE, interleaved, set_vmf_foll, set_vmf_stage, vmf_copy, vmf_flags, vmf_foll, vmf_index, vmf_mm, vmf_old,
-  vmf_orig, vmf_page, vmf_stage, vmf_start, vmf_turn, vmf_word, VMF_COPYING, VMF_RUNS, VMF_WOKEN, VM_FAULT_OOM,
-  VM_FAULT_SIGBUS, VM_FAULT_SLEEP, VM_FAULT_YIELD,
+  FAULT_FLAG_WRITE, interleaved, set_vmf_foll, set_vmf_stage, vmf_copy, vmf_faulted, vmf_flags, vmf_foll, vmf_index, vmf_mm, vmf_old,
+  vmf_orig, vmf_page, vmf_stage, vmf_start, vmf_turn, vmf_word, VMF_COPYING, VMF_RUNS, VMF_WOKEN,
+  VM_FAULT_MISSING, VM_FAULT_OOM,  VM_FAULT_SIGBUS, VM_FAULT_SLEEP, VM_FAULT_YIELD,
 } from '../mm/vmf';
 import {
   F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y,
@@ -103,7 +103,10 @@ export function wake_sleepers(mm: u32, mask: u32, results: usize): void {
 
 /** Runs the thread in VMF until its op ends (R.*) or, interleaved, its section does (R.YIELD). */
 export function run_thread(): u32 {
-  return op_code(vmf_word()) == Op.GUP ? run_gup() : run_access();
+  const word = vmf_word();
+  const ret = op_code(word) == Op.GUP ? run_gup() : run_access();
+  if (ret > R.SLEEP && ret != R.YIELD && vmf_faulted()) observe(Obs.GAVE_UP, op_mm(word), op_page(word), 0, 0, vmf_index(), 0);
+  return ret;
 }
 
 /** What a loop turn depends on; equal on two turns in a row = it will never end. */
@@ -124,11 +127,11 @@ function resume_copy(): u32 {
   const page = vmf_page();
   return wp_page_copy_install(mm, page, vmf_flags(), vm_flags(mm, page), vmf_orig(), vmf_old(), vmf_copy());
 }
-function sleep_on_event(write: bool): u32 {
+function sleep_on_event(write: bool, missing: bool): u32 {
   const word = vmf_word();
   const mm = op_mm(word);
   const page = op_page(word);
-  observe(Obs.EVENT, mm, page, 0, 0, vmf_index(), write ? 1 : 0);
+  observe(Obs.EVENT, mm, page, 0, 0, vmf_index(), (write ? 1 : 0) | (missing ? 2 : 0));
   fall_asleep(word, vmf_index(), mm, page);
   return R.SLEEP;
 }
@@ -165,7 +168,7 @@ function walk(mm: u32, page: u32, write: bool, cpu: u32): u32 {
 }
 
 /** A CPU access: TLB, page walk, fault, again. */
-export function run_access(): u32 {
+function run_access(): u32 {
   const word = vmf_word();
   const mm = op_mm(word);
   const page = op_page(word);
@@ -202,7 +205,7 @@ export function run_access(): u32 {
       ret = handle_mm_fault(mm, page, write ? FAULT_FLAG_WRITE : 0);
     }
     if (ret & VM_FAULT_YIELD) return R.YIELD;
-    if (ret & VM_FAULT_SLEEP) return sleep_on_event(write);
+    if (ret & VM_FAULT_SLEEP) return sleep_on_event(write, (ret & VM_FAULT_MISSING) != 0);
     if (ret & VM_FAULT_OOM) return R.NOMEM;
     if (ret & VM_FAULT_SIGBUS) return R.FAULT;
     mm_account_fault();
@@ -237,7 +240,7 @@ function grant(mm: u32, page: u32, h: u32, flags: u32, f: u32): u32 {
 }
 
 /** A GUP call: fast walk, then lookup and fault in turn. */
-export function run_gup(): u32 {
+function run_gup(): u32 {
   const word = vmf_word();
   const mm = op_mm(word);
   const page = op_page(word);
@@ -275,7 +278,10 @@ export function run_gup(): u32 {
       ret = faultin_page(mm, page, gup_wish);
     }
     if (ret & VM_FAULT_YIELD) return R.YIELD;
-    if (ret & VM_FAULT_SLEEP) return may_wait(flags) ? sleep_on_event((flags & F_GUP_WRITE) != 0) : R.FAULT;
+    if (ret & VM_FAULT_SLEEP) {
+      if (!may_wait(flags)) return R.FAULT;
+      return sleep_on_event((flags & F_GUP_WRITE) != 0, (ret & VM_FAULT_MISSING) != 0);
+    }
     if (ret & VM_FAULT_OOM) return R.NOMEM;
     if (ret & VM_FAULT_SIGBUS) return R.FAULT;
     mm_account_fault();

@@ -1,8 +1,9 @@
 // Which op words the table allows.
 import { NR_MMS } from '../mm/layout';
 import {
-  F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_EVENT_FORK, F_UFFD_EVENT_REMAP,
-  F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_mm, op_page, op_target, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT,
+  F_COPY_WP, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_BOTH, F_UFFD_EVENT_FORK,
+  F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED,
+  Op, op_code, op_flags, op_mm, op_page, op_target, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT,
 } from './table';
 
 /** Flags an op takes, as a mask. */
@@ -11,7 +12,10 @@ function op_flag_mask(code: u32): u32 {
     case Op.MMAP: return F_MMAP_THP | F_MMAP_DAX;
     case Op.MPROTECT: return F_MPROTECT_RW;
     case Op.PAGEOUT: return F_PAGEOUT_MADV;
-    case Op.UFFD_REG: return F_UFFD_EVENT_FORK | F_UFFD_WP_UNPOPULATED | F_UFFD_EVENT_REMAP;
+    case Op.UFFD_REG:
+      return F_UFFD_EVENT_FORK | F_UFFD_WP_UNPOPULATED | F_UFFD_MISSING | F_UFFD_BOTH | F_UFFD_WP_ASYNC | F_UFFD_EVENT_REMOVE |
+        F_UFFD_EVENT_UNMAP | F_UFFD_EVENT_REMAP;
+    case Op.UFFD_COPY: return F_COPY_WP;
     case Op.GUP: return 0xff;
     case Op.MREMAP: return 15;
   }
@@ -35,6 +39,7 @@ export function op_valid(word: u32): bool {
     case Op.GUP: return op_page(word) < 8 && (flags & (F_GUP_FAST | F_GUP_FAST_ONLY)) != (F_GUP_FAST | F_GUP_FAST_ONLY);
     case Op.MMAP: return !(flags & F_MMAP_DAX) || (op_page(word) == PAGE_ARG_ALL && !(flags & F_MMAP_THP));
     case Op.MREMAP: return target_fits(word);
+    case Op.UFFD_REG: return (flags & (F_UFFD_MISSING | F_UFFD_BOTH)) != (F_UFFD_MISSING | F_UFFD_BOTH);
     case Op.FORK: return op_y(word) < NR_MMS && op_y(word) != op_mm(word);
   }
   return true;

@@ -5,11 +5,11 @@ import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page, obs_ver
 import { arg_mask, Op, op_code, op_mm, op_page, R } from '../ops/table';
 import { I } from './invariants';
 import {
-  add, DIRTY, drop, H, handle_state, has, MAPPED, mask, promised, set_handle_state, WILD, WP_MAYBE, WP_YES,
+  add, DIRTY, drop, H, handle_state, has, MAPPED, mask, promised, set_handle_state, UNPROTECTED, WILD, WP_MAYBE, WP_YES,
 } from './promises';
 import { judge_reset } from './judge';
 import { observed, read } from './reference';
-import { fork_failed } from './syscalls';
+import { fork_failed, gave_up } from './syscalls';
 import { NONE, setViolationOp, violate } from './report';
 
 /** Flags of foreign_cell: what was seen of an entry. */
@@ -52,6 +52,7 @@ function note_failure(index: u32): void {
   const word = load<u32>(PROGRAM + ((index as usize) << 2));
   const mm = op_mm(word);
   if (result == R.NOMEM && op_code(word) == Op.FORK) fork_failed(mm);
+  if (result > R.SLEEP && is_access(op_code(word))) gave_up(word);
   if (result != R.REFUSED && result != R.NOMEM) return;
   switch (op_code(word)) {
     case Op.WP:
@@ -59,9 +60,15 @@ function note_failure(index: u32): void {
     case Op.UFFD_UNREG: {
       const pages = arg_mask(op_page(word)) & mask(mm, MAPPED);
       drop(mm, WP_YES, pages);
+      drop(mm, UNPROTECTED, pages);
       add(mm, WP_MAYBE, pages);
     }
   }
+}
+
+// @ts-ignore: decorator
+@inline function is_access(code: u32): bool {
+  return code == Op.READ || code == Op.WRITE || code == Op.GUP;
 }
 
 /** What stood at (mm, page) after the last op: contents (I3, I4, I10), uffd-wp (I6), soft-dirty (I11). */

@@ -12,8 +12,8 @@
 //   anything after the owner's zap         weak.
 import {
   DAX, descends, drop, foreign, FREED, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version,
-  has, held, hold, life, mask, MAPPED, owner_wrote, promise, promised, SCATTERED, set_handle_page, set_handle_state, SHARED, sign, WILD,
-  WP_MAYBE, WP_YES, WRITABLE,
+  has, held, hold, life, mask, MAPPED, owner_wrote, promise, promised, SCATTERED, set_handle_page, set_handle_state, SHARED, sign, uffd,
+  UFFD_ASYNC, unprotected, WILD, WP_MAYBE, WP_YES, WRITABLE,
 } from './promises';
 import { I } from './invariants';
 import { violate } from './report';
@@ -24,6 +24,7 @@ export function granted(h: u32, mm: u32, page: u32, version: u32, flags: u32): v
   const write = (flags & F_GUP_WRITE) != 0;
   let state = H.ATTACHED;
   if (write) {
+    if ((uffd(mm) & UFFD_ASYNC) != 0) unprotected(mm, 1 << page);
     // detail 1: by GUP.
     if (has(mm, WP_YES, page)) violate(I.WP_SILENT_WRITE, mm, page, h, promised(mm, page), version, 1);
     if (!has(mm, WRITABLE, page) && (flags & F_GUP_FORCE) == 0) {

@@ -21,7 +21,8 @@ export namespace I {
   export const NEEDLESS_COPY: u32 = 18;
   export const FAST_ONLY_REFUSED: u32 = 19;
   export const SOFTDIRTY_SPURIOUS: u32 = 20;
-  export const COUNT: u32 = 21;
+  export const MISSING_EVENTS: u32 = 21;
+  export const COUNT: u32 = 22;
 }
 
 /**
@@ -49,6 +50,7 @@ export function invariantRow(id: u32): string {
     case I.TRACKING_GAP: return "tracking-gap\tlater\tEvery content change since arming is reported by the armed tracker.";
     case I.NEEDLESS_COPY: return "needless-copy\tlater\tNo copy when the faulting process is provably the only user (a cost, never a failure).";
     case I.FAST_ONLY_REFUSED: return "fast-only-refused\tstructure\tA fast-only read GUP gets the page of a present, readable, ordinary leaf.";
+    case I.MISSING_EVENTS: return "missing-events\treference\tAn access to nothing, where missing pages are registered, raises an event, and nothing else raises one.";
     case I.SOFTDIRTY_SPURIOUS: return "softdirty-spurious\twarning\tA page nobody wrote since clear_refs is not reported soft-dirty (I11's second half: a cost, judged only on request).";
   }
   return "";

@@ -12,7 +12,7 @@ import {
 import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
 import { hread } from './handles';
 import { I } from './invariants';
-import { DIRTY, has, held, MAPPED, mask, promises_reset, TRACKING, WP_YES, WRITE_SEEN } from './promises';
+import { DIRTY, has, held, MAPPED, mask, promises_reset, TRACKING, UNPROTECTED, WP_YES, WRITE_SEEN } from './promises';
 import { observed, read } from './reference';
 import { fork_failed } from './syscalls';
 import { clearViolations, NONE, setViolationOp, violate } from './report';
@@ -116,7 +116,7 @@ function check_huge(mm: u32, first: u32): void {
 @inline function check_promises(mm: u32, page: u32, e: u64): void {
   if (!has(mm, MAPPED, page)) return;
   read(mm, page, contents(mm, page, e), NONE);
-  if ((((mask(mm, WP_YES) | mask(mm, DIRTY)) >> page) & 1) != 0) check_bits(mm, page, e);
+  if ((((mask(mm, WP_YES) | mask(mm, DIRTY) | mask(mm, UNPROTECTED)) >> page) & 1) != 0) check_bits(mm, page, e);
   if (warnings) check_warnings(mm, page, e);
 }
 /** I11's second half: soft-dirty needs a write, or a fork that copied. */
@@ -127,6 +127,8 @@ function check_warnings(mm: u32, page: u32, e: u64): void {
 function check_bits(mm: u32, page: u32, e: u64): void {
   // detail of both: structure.Residency.
   if (has(mm, WP_YES, page) && !carries_uffd_wp(e)) violate(I.WP_LOST, mm, page, NONE, 1, 0, residency(e));
+  // detail 2: asynchronously protected, stored to, and still protected.
+  if (has(mm, UNPROTECTED, page) && carries_uffd_wp(e)) violate(I.WP_SILENT_WRITE, mm, page, NONE, 0, 1, 2);
   if (has(mm, DIRTY, page) && !reports_soft_dirty(mm, page, e)) violate(I.SOFTDIRTY_LOST, mm, page, NONE, 1, 0, residency(e));
 }
 
@@ -184,7 +186,15 @@ function check_mm(mm: u32): void {
 /** Ops that owe a wake-up to whoever sleeps in their range. */
 // @ts-ignore: decorator
 @inline function wakes(code: u32): bool {
-  return code == Op.UNWP || code == Op.WAKE || code == Op.UFFD_UNREG || code == Op.UFFD_CLOSE;
+  switch (code) {
+    case Op.UNWP:
+    case Op.WAKE:
+    case Op.UFFD_UNREG:
+    case Op.UFFD_CLOSE:
+    case Op.UFFD_COPY:
+    case Op.UFFD_ZEROPAGE: return true;
+  }
+  return false;
 }
 /** I9: a thread that fell asleep before this op still does. detail 1: nobody will wake it. */
 function check_sleepers(word: u32, index: u32): void {

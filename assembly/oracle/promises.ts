@@ -27,6 +27,7 @@ export const WRITABLE: usize = 9;
 export const WP_YES: usize = 10;
 /** May be write-protected: a correct kernel has latitude, nothing is judged. */
 export const WP_MAYBE: usize = 11;
+/** Registered for write-protection. */
 export const REGISTERED: usize = 12;
 /** Stored to since clear_refs, while tracking. */
 export const DIRTY: usize = 13;
@@ -37,6 +38,14 @@ export const SHARED: usize = 15;
 export const DAX: usize = 18;
 /** Written, or asked to be written, since clear_refs: soft-dirty there needs no other reason (for warnings only). */
 export const WRITE_SEEN: usize = 19;
+/** Registered for missing pages. */
+export const MISSING: usize = 20;
+/** Surely nothing there: not touched since it was mapped or zapped. */
+export const ABSENT: usize = 21;
+/** A touch may bring the whole huge page. */
+export const THP: usize = 22;
+/** Stored to since it was protected, in asynchronous mode: the entry must not carry uffd-wp. */
+export const UNPROTECTED: usize = 23;
 
 /**
  * Given up by MADV_FREE and not stored to since: what is promised, or zeroes, which then stay. Its entry may go at any
@@ -47,12 +56,13 @@ export const FREED: usize = 24;
 /** Number of this life of the mm id; 0 = no such process. */
 const LIFE: usize = 16;
 /** 0xff once this process, or one that it came from, moved pages: a huge page's parts may lie anywhere. */
-export const SCATTERED: usize = 26;
+export const SCATTERED: usize = 31;
 /** Features of the uffd: UFFD_* of this file. */
 const UFFD: usize = 17;
 export const UFFD_FORKS: u32 = 1;
 export const UFFD_UNPOPULATED: u32 = 2;
 export const UFFD_REMAPS: u32 = 4;
+export const UFFD_ASYNC: u32 = 8;
 
 /** A promised version that is not judged until the next store or zap. */
 export const WILD: u32 = 0xff;
@@ -123,6 +133,15 @@ export function promise_zeroes(mm: u32, pages: u32): void {
 }
 export function copy_contents(from: u32, to: u32): void {
   store<u64>(at(to), load<u64>(at(from)));
+}
+
+/** Something is there now, in the whole of a huge page if it can be one. */
+export function populate(mm: u32, pages: u32): void {
+  let all = pages;
+  const huge = pages & mask(mm, THP);
+  if ((huge & 0x0f) != 0) all |= 0x0f;
+  if ((huge & 0xf0) != 0) all |= 0xf0;
+  drop(mm, ABSENT, all);
 }
 
 // ---- time and lives
@@ -199,6 +218,13 @@ export function foreign(version: u32, who: u32): bool {
 }
 export function set_uffd(mm: u32, features: u32): void {
   store<u8>(at(mm), features, UFFD);
+}
+
+/** Asynchronous mode: instead of an event, a write takes the protection away. */
+export function unprotected(mm: u32, pages: u32): void {
+  drop(mm, WP_YES, pages);
+  drop(mm, WP_MAYBE, pages);
+  add(mm, UNPROTECTED, pages & mask(mm, REGISTERED));
 }
 
 // ---- handles

@@ -1,16 +1,20 @@
 // What each call promises once it has taken effect.
 import {
-  add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, FREED, has, held, life, MAPPED, mask, move_page, promise_zeroes,
-  REGISTERED, release, SCATTERED, set_mask, set_uffd, SHARED, TRACKING, uffd, UFFD_FORKS, UFFD_REMAPS, UFFD_UNPOPULATED, WP_MAYBE, WP_YES,
-  WRITABLE, WRITE_SEEN,
+  ABSENT, add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, FREED, has, held, life, MAPPED, mask, MISSING, move_page,
+  populate, promise_zeroes, REGISTERED, release, SCATTERED, set_mask, set_uffd, SHARED, THP, TRACKING, uffd, UFFD_ASYNC, UFFD_FORKS,
+  UFFD_REMAPS, UFFD_UNPOPULATED, UNPROTECTED, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
 import { detach, follow, owner_forks, pinned } from './handles';
-import { arg_first, arg_mask, F_MMAP_DAX, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, op_target, op_y } from '../ops/table';
+import {
+  arg_first, arg_mask, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_UFFD_BOTH, F_UFFD_MISSING, Op, op_code, op_flags, op_mm, op_page,
+  op_target, op_y,
+} from '../ops/table';
 
 /** Flags of the uffd_reg record: features of the uffd, as UFFDIO_API told the program when it was created. */
 const GRANTED_UNPOPULATED: u32 = 1;
 const GRANTED_EVENT_FORK: u32 = 2;
 const GRANTED_EVENT_REMAP: u32 = 4;
+const GRANTED_ASYNC: u32 = 8;
 
 /** A call took effect; `flags` are those of its record. */
 export function syscall(word: u32, flags: u32): void {
@@ -19,7 +23,7 @@ export function syscall(word: u32, flags: u32): void {
   const pages = range & mask(mm, MAPPED);
   switch (op_code(word)) {
     case Op.MMAP:
-      map(mm, (op_flags(word) & F_MMAP_DAX) != 0 ? 0xff : range, (op_flags(word) & F_MMAP_DAX) != 0);
+      map(mm, (op_flags(word) & F_MMAP_DAX) != 0 ? 0xff : range, op_flags(word));
       return;
     case Op.MUNMAP:
       unmap(mm, pages);
@@ -45,15 +49,17 @@ export function syscall(word: u32, flags: u32): void {
       set_mask(mm, WRITE_SEEN, 0);
       return;
     case Op.UFFD_REG:
-      register(mm, pages, flags);
+      register(mm, pages, op_flags(word), flags);
       return;
     case Op.UFFD_UNREG:
       unprotect(mm, pages);
       drop(mm, REGISTERED, pages);
+      no_longer_missing(mm, pages);
       return;
     case Op.UFFD_CLOSE:
       unprotect(mm, 0xff);
       set_mask(mm, REGISTERED, 0);
+      no_longer_missing(mm, 0xff);
       set_uffd(mm, 0);
       return;
     case Op.WP:
@@ -81,8 +87,11 @@ function unmap(mm: u32, pages: u32): void {
   drop(mm, MAPPED, pages);
   drop(mm, WRITABLE, pages);
   drop(mm, REGISTERED, pages);
+  drop(mm, MISSING, pages);
   drop(mm, TRACKING, pages);
   drop(mm, DAX, pages);
+  drop(mm, THP, pages);
+  drop(mm, ABSENT, pages);
 }
 
 /**
@@ -106,21 +115,25 @@ export function move(word: u32, moved: u32, zapped: u32): void {
     if ((uffd(mm) & UFFD_REMAPS) != 0) continue;
     unprotect(mm, 1 << there);
     drop(mm, REGISTERED, 1 << there);
+    drop(mm, MISSING, 1 << there);
   }
 }
 
-function map(mm: u32, range: u32, dax: bool): void {
+function map(mm: u32, range: u32, how: u32): void {
   if (life(mm) == 0) begin_life(mm, 0);
   const fresh = range & ~mask(mm, MAPPED);
   add(mm, MAPPED, fresh);
   add(mm, WRITABLE, fresh);
-  if (dax) add(mm, DAX, fresh);
+  add(mm, ABSENT, fresh);
+  if ((how & F_MMAP_DAX) != 0) add(mm, DAX, fresh);
+  if ((how & F_MMAP_THP) != 0) add(mm, THP, fresh);
 }
 
 /** Private pages dropped: zeroes again, protection and dirtiness gone with the entry, held pages no longer this one. */
 function zap(mm: u32, pages: u32): void {
   promise_zeroes(mm, pages);
   unprotect(mm, pages);
+  add(mm, ABSENT, pages);
   drop(mm, DIRTY, pages);
   drop(mm, SHARED, pages);
   drop(mm, FREED, pages);
@@ -135,11 +148,30 @@ function give_up(mm: u32, pages: u32): void {
   if (held() != 0) owner_forks(mm, pages);
 }
 
-function register(mm: u32, pages: u32, flags: u32): void {
+/** A thread that waits there may go on at any time, and leave something behind without getting anywhere. */
+function no_longer_missing(mm: u32, pages: u32): void {
+  populate(mm, pages & mask(mm, MISSING));
+  drop(mm, MISSING, pages);
+}
+
+/** What has the mode already keeps another one that it has, too; elsewhere the new mode takes the old one's place. */
+function register(mm: u32, pages: u32, how: u32, flags: u32): void {
   const forks = (flags & GRANTED_EVENT_FORK) != 0 ? UFFD_FORKS : 0;
   const unpopulated = (flags & GRANTED_UNPOPULATED) != 0 ? UFFD_UNPOPULATED : 0;
-  set_uffd(mm, forks | unpopulated | ((flags & GRANTED_EVENT_REMAP) != 0 ? UFFD_REMAPS : 0));
-  add(mm, REGISTERED, pages);
+  const remaps = (flags & GRANTED_EVENT_REMAP) != 0 ? UFFD_REMAPS : 0;
+  set_uffd(mm, forks | unpopulated | remaps | ((flags & GRANTED_ASYNC) != 0 ? UFFD_ASYNC : 0));
+  const missing = (how & (F_UFFD_MISSING | F_UFFD_BOTH)) != 0;
+  const wp = (how & F_UFFD_MISSING) == 0;
+  let changed = pages;
+  if (missing && wp) changed &= ~(mask(mm, MISSING) & mask(mm, REGISTERED));
+  else changed &= ~mask(mm, missing ? MISSING : REGISTERED);
+  if (missing) add(mm, MISSING, changed);
+  else no_longer_missing(mm, changed);
+  if (wp) add(mm, REGISTERED, changed);
+  else {
+    unprotect(mm, changed);
+    drop(mm, REGISTERED, changed);
+  }
 }
 
 /**
@@ -153,16 +185,19 @@ function protect(mm: u32, pages: u32): void {
   add(mm, WP_YES, sure);
   add(mm, WP_MAYBE, pages & ~mask(mm, WP_YES));
   drop(mm, WP_MAYBE, sure);
+  drop(mm, UNPROTECTED, pages);
 }
 function unprotect(mm: u32, pages: u32): void {
   drop(mm, WP_YES, pages);
   drop(mm, WP_MAYBE, pages);
+  drop(mm, UNPROTECTED, pages);
 }
 
 /** Protecting or un-protecting these pages failed somewhere on the way. */
 export function unsure(mm: u32, pages: u32): void {
   drop(mm, WP_YES, pages);
   add(mm, WP_MAYBE, pages);
+  drop(mm, UNPROTECTED, pages);
 }
 
 function fork(parent: u32, child: u32): void {
@@ -178,6 +213,8 @@ function fork(parent: u32, child: u32): void {
   set_mask(child, DAX, mask(parent, DAX));
   set_mask(child, FREED, mask(parent, FREED));
   set_mask(child, SCATTERED, mask(parent, SCATTERED));
+  set_mask(child, THP, mask(parent, THP));
+  set_mask(child, ABSENT, mask(parent, ABSENT));
   // The child's entries and VMAs are copies, soft-dirty included.
   set_mask(child, TRACKING, mask(parent, TRACKING));
   set_mask(child, DIRTY, mask(parent, DIRTY));
@@ -186,12 +223,24 @@ function fork(parent: u32, child: u32): void {
   if ((uffd(parent) & UFFD_FORKS) == 0) return;
   set_uffd(child, uffd(parent));
   set_mask(child, REGISTERED, mask(parent, REGISTERED));
+  set_mask(child, MISSING, mask(parent, MISSING));
+  set_mask(child, UNPROTECTED, mask(parent, UNPROTECTED));
   // Zero-page entries, markers and whole page tables of memory never written need not be copied: faults rebuild
   // them, unprotected. So the child is sure of protected data only.
   const wp = mask(parent, WP_YES) | mask(parent, WP_MAYBE);
   const sure = mask(parent, WP_YES) & filled(parent);
   set_mask(child, WP_YES, sure);
   set_mask(child, WP_MAYBE, wp & ~sure);
+}
+
+/** An access got nowhere, but may have brought something, or taken an asynchronous protection away. */
+export function gave_up(word: u32): void {
+  const mm = op_mm(word);
+  const bit: u32 = 1 << op_page(word);
+  populate(mm, bit);
+  if ((uffd(mm) & UFFD_ASYNC) == 0 || !has(mm, WP_YES, op_page(word))) return;
+  drop(mm, WP_YES, bit);
+  add(mm, WP_MAYBE, bit);
 }
 
 /** A fork that ran out of memory midway: no child, but it had begun to share the parent's pages. */

@@ -2,7 +2,9 @@
 import { PG_DIRTY } from '../mm/page';
 import { _PAGE_ACCESSED, _PAGE_SOFT_DIRTY, _PAGE_SWP_SOFT_DIRTY } from '../mm/pgtable';
 import { VM_ACCOUNT } from '../mm/vma';
-import { F_GUP_PIN, F_GUP_WRITE, F_PAGEOUT_MADV, Op, op_code, op_flags } from '../ops/table';
+import {
+  F_GUP_PIN, F_GUP_WRITE, F_PAGEOUT_MADV, F_UFFD_BOTH, F_UFFD_MISSING, F_UFFD_WP_ASYNC, Op, op_code, op_flags,
+} from '../ops/table';
 import { ALPHABET, PAGE_ORDERS } from './area';
 
 /** Bits 0..11 of a present entry, and 0..13 of a swap entry. */
@@ -12,6 +14,8 @@ export let vmaBits: u32 = 0xffff;
 export let pageBits: u32 = 0xff;
 /** Can something be written through a GET? Then it matters who shares a page since a fork. */
 export let getsForWrite: bool = true;
+/** Is a uffd used for more than write-protection that raises events? */
+export let fills: bool = true;
 /** No page has a neighbour, so no VMA can merge. */
 export let apart: bool = false;
 
@@ -20,10 +24,12 @@ export function relevance_begin(words: u32, pages: u32): void {
   let codes: u64 = 0;
   let madvised = false;
   getsForWrite = false;
+  fills = false;
   for (let i: u32 = 0; i < words; i++) {
     const word = load<u32>(ALPHABET + ((i as usize) << 2));
     codes |= (1 as u64) << op_code(word);
     if (op_code(word) == Op.PAGEOUT && op_flags(word) & F_PAGEOUT_MADV) madvised = true;
+    if (op_code(word) == Op.UFFD_REG && op_flags(word) & (F_UFFD_MISSING | F_UFFD_BOTH | F_UFFD_WP_ASYNC)) fills = true;
     if (op_code(word) == Op.GUP && (op_flags(word) & (F_GUP_WRITE | F_GUP_PIN)) == F_GUP_WRITE) getsForWrite = true;
   }
   apart = true;

@@ -106,6 +106,8 @@ export class Expresser {
       case 'migrate':
       case 'migrate_begin':
       case 'migrate_end':
+      case 'uffd_copy':
+      case 'uffd_zeropage':
         return undefined;
       case 'mremap':
         // Of four 4 KiB pages the model moves the page table, as it is.

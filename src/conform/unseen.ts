@@ -18,6 +18,7 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [/^reuse\.never_large$/, 'since v6.18 reuse.large_folio decides before'],
   [/^numa\./, 'user space cannot ask for NUMA hints'],
   [/migrat|mkdirty_sets_write/, 'a machine of one node cannot be asked to migrate a page'],
+  [/^mutant\.(?:missing|fill|async)_/, 'no program here registers for missing pages, or asynchronously'],
   [/skip_pte_same|skips_flush|zap_forgets_flush/, 'shows between two threads on two CPUs only'],
   [
     /_reuse\.keeps_wp$|\.event_needs_write$|^copy\.keeps_uffd_wp$/,

@@ -11,7 +11,9 @@ export type ObservationKind =
   | 'no-progress'
   | 'fast-refused'
   | 'wp-partial'
-  | 'moved-partly';
+  | 'moved-partly'
+  | 'filled'
+  | 'gave-up';
 
 const KINDS: readonly (ObservationKind | undefined)[] = [
   undefined,
@@ -25,8 +27,8 @@ const KINDS: readonly (ObservationKind | undefined)[] = [
   'no-progress',
   'fast-refused',
   'wp-partial',
-  undefined,
-  undefined,
+  'filled',
+  'gave-up',
   undefined,
   'moved-partly',
 ];

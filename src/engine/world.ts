@@ -119,12 +119,16 @@ const VMA_BITS: Named = [
   ['VM_READ', 'R'],
   ['VM_WRITE', 'W'],
   ['VM_UFFD_WP', 'uffd-wp'],
+  ['VM_UFFD_MISSING', 'uffd-missing'],
   ['VM_HUGEPAGE', 'thp'],
   ['VM_DAX', 'dax'],
 ];
 const UFFD_BITS: Named = [
   ['UFFD_EVENT_FORK', 'EVENT_FORK'],
   ['UFFD_WP_UNPOPULATED', 'WP_UNPOPULATED'],
+  ['UFFD_WP_ASYNC', 'WP_ASYNC'],
+  ['UFFD_EVENT_REMOVE', 'EVENT_REMOVE'],
+  ['UFFD_EVENT_UNMAP', 'EVENT_UNMAP'],
 ];
 
 /** Decodes leaves and snapshots with the constants that the module tells. */

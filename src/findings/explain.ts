@@ -112,8 +112,13 @@ function eventText(
       return late ? [`${again}the store goes through`] : [];
     case 'event':
       return [
-        `${again}uffd-wp event for a ${(seen.flags & 1) !== 0 ? 'write' : 'read'} of ${where}; the thread sleeps`,
+        `${again}${(seen.flags & 2) !== 0 ? 'missing-page' : 'uffd-wp'} event for a ${(seen.flags & 1) !== 0 ? 'write' : 'read'} of ${where}; the thread sleeps`,
       ];
+    case 'filled': {
+      const what =
+        (seen.flags & 2) !== 0 ? 'the zero page' : `a new page${(seen.flags & 1) !== 0 ? ', write-protected' : ''}`;
+      return [`${where} is filled with ${what}`];
+    }
     case 'gup': {
       const held = step.after.handles.find((entry) => entry.handle === seen.handle);
       const page = held && step.after.pages[held.frame]!;

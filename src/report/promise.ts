@@ -41,6 +41,8 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
     case 'wp-writable':
       return `After ${step} ${whose} is both write-protected by uffd-wp and writable: the next store passes unseen.`;
     case 'wp-silent-write': {
+      if (detail === 2)
+        return `${whose} was stored to, but after ${step} it still carries uffd-wp: the store goes unnoticed.`;
       const what = detail === 1 ? `GUP took ${whose} for writing` : `${who} stored to ${where}`;
       return `In ${step} ${what} although it is write-protected by uffd-wp, and no event was raised.`;
     }
@@ -63,7 +65,11 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
       if (detail === 1)
         return `${step} should wake the thread that sleeps on ${whose}, and does not; nobody else will.`;
       return `The fault loop of ${step} at ${whose} comes back to the same state: it never ends.`;
+    case 'missing-events':
+      if (detail === 1) return `${step} raises a missing-page event for ${whose}, which is not registered for any.`;
+      return `${step} finds something at ${whose}, where nothing was: it should have been an event.`;
     case 'data-lost':
+      if (detail === 1) return `${step} puts a page at ${whose} in place of ${data(expected)}.`;
       return `${who} at ${where} finds ${data(got)}; it must find ${data(expected)}.`;
     case 'softdirty-lost':
       return `${who} has written to ${where} since clear_refs, or moved a page there, but its entry (${RESIDENCY[detail]}) does not report soft-dirty.`;
