@@ -119,8 +119,11 @@ describe('fuzz --baseline', () => {
       { slug: 'wp-silent-write', kernel: 'v5.7', program: rare },
       { slug: 'wp-silent-write', kernel: 'v5.8', program: rare },
     ];
-    keep('stale.json', [...entries('known.json'), ...gone]);
-    const { status, stdout, stderr } = run([...FUZZ, '--baseline', 'stale.json', '--junit', 'stale.xml']);
+    keep('stale.json', gone);
+    // Five programs do not find a rare flaw; what else they find is added here, so that nothing is new.
+    const few = ['fuzz', '--kernel', 'v5.7', '--programs', '5', '--baseline', 'stale.json'];
+    run([...few, '--update-baseline']);
+    const { status, stdout, stderr } = run([...few, '--junit', 'stale.xml']);
     assert.equal(status, 0, stderr);
     const told = stdout.slice(stdout.indexOf('\nNot seen any more:\n')).replaceAll(/\s+/g, ' ');
     assert.match(told, /cow-leak: its program keeps the promise now: mmap A p0 anon; read A p0 /);

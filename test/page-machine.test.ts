@@ -88,7 +88,7 @@ describe('a raw entry', () => {
           for (const { bits } of fields.filter((field) => !field.bits.includes('.')))
             assert.notEqual(leaf.raw & width(bits), 0n, bits);
           if (leaf.kind !== 'none' && leaf.kind !== 'marker')
-            assert.deepEqual(fields.flatMap(({ letter }) => letter || []).toSorted(), leaf.bits.toSorted());
+            assert.deepEqual(fields.flatMap(({ letters }) => letters).toSorted(), leaf.bits.toSorted());
           assert.ok(leaf.kind === 'none' || fields.every(({ text }) => text !== 'means nothing here'));
         }
       }
@@ -98,7 +98,7 @@ describe('a raw entry', () => {
 
   it('says so of a bit without a meaning', () => {
     const leaf = { level: 'PTE', kind: 'swap', bits: [], slot: 0, raw: (1n << 59n) | (1n << 10n) } as const;
-    assert.deepEqual(fieldsOf(leaf)[0], { bits: '10', letter: '', text: 'means nothing here' });
+    assert.deepEqual(fieldsOf(leaf)[0], { bits: '10', letters: [], text: 'means nothing here' });
   });
 });
 

@@ -103,6 +103,9 @@ export class FindingCollector {
     known.tries++;
     const replaces = known.finding;
     if (weight(catalogue.ops, diagnosis.words) >= weight(catalogue.ops, replaces.diagnosis.words)) return [];
+    // "The same cause" is not transitive: in the place of one finding it must not become the twin of another.
+    const same = (other: Known) => isSameCause(this.#engine, other.finding.diagnosis, diagnosis);
+    if (this.#known.some((other) => other !== known && same(other))) return [];
     known.finding = finding;
     known.words = words;
     return [{ finding, replaces }];

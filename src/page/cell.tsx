@@ -19,8 +19,8 @@ function pagesText({ page, span }: Block): string {
   return span === 1 ? `p${page}` : `p${page}..p${page + span - 1}`;
 }
 
-function fieldText({ bits, letter, text }: Field): string {
-  return `${bits.includes('.') ? 'bits' : 'bit'} ${bits} ${letter === '' ? '' : `${letter} `}${text}`;
+function fieldText({ bits, letters, text }: Field): string {
+  return [bits.includes('.') ? 'bits' : 'bit', bits, ...letters, text].join(' ');
 }
 
 const KINDS = {
@@ -56,10 +56,15 @@ function Raw({ block, right }: { block: Block; right: boolean }) {
       </p>
       <code>{rawText(leaf.raw)}</code>
       <ul>
-        {fields.map(({ bits, letter, text }) => (
+        {fields.map(({ bits, letters, text }) => (
           <li key={bits}>
             <span>{bits}</span>
-            {letter !== '' && <b class={`bit bit-${letter}`}>{letter}</b>} {text}
+            {letters.map((letter) => (
+              <b key={letter} class={`bit bit-${letter}`}>
+                {letter}
+              </b>
+            ))}{' '}
+            {text}
           </li>
         ))}
       </ul>
@@ -73,6 +78,7 @@ function Kind({ block }: { block: Block }) {
   if (leaf.kind === 'none') return <span class="none">{vma.length === 0 ? 'not mapped' : 'no entry'}</span>;
   if (leaf.kind === 'swap') return <span class="kind">swap entry</span>;
   if (leaf.kind === 'marker') return <span class="kind">marker</span>;
+  if (leaf.kind === 'migration') return <span class="kind">migration</span>;
   return leaf.level === 'PTE' ? null : <span class="kind">huge {leaf.level}</span>;
 }
 

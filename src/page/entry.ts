@@ -4,8 +4,8 @@ import type { Leaf } from '../engine/world.js';
 export interface Field {
   /** `1`, `12..51`. */
   readonly bits: string;
-  /** As in the grid; '' for what has no letter there. */
-  readonly letter: string;
+  /** As in the grid; none for what has no letter there. */
+  readonly letters: readonly string[];
   readonly text: string;
 }
 
@@ -36,6 +36,8 @@ const TYPE_BITS = [59, 63] as const;
 /** What the letters in the grid mean. */
 export const LETTERS: Readonly<Record<string, string>> = {
   ...Object.fromEntries([...Object.values(PRESENT), ...Object.values(SWAP)].filter(([letter]) => letter !== '')),
+  RX: 'migration entry of an exclusive page',
+  R: 'migration entry, read-only',
   UFFD_WP: 'a page to come is userfaultfd write-protected',
 };
 
@@ -49,35 +51,43 @@ function setBits(raw: bigint): number[] {
 
 function single(bit: number, names: Named): Field {
   const [letter, text] = names[bit] ?? ['', 'means nothing here'];
-  return { bits: String(bit), letter, text };
+  return { bits: String(bit), letters: letter === '' ? [] : [letter], text };
 }
 
 export function rawText(raw: bigint): string {
   return `0x${raw.toString(16).padStart(16, '0')}`;
 }
 
+type Told = Omit<Field, 'bits'>;
+
 /** Offset and type of an entry that is not present. */
-function nonPresent(kind: Leaf['kind'], frame?: number, slot?: number): [string, string] {
-  if (kind === 'swap') return [`swap slot ${slot}, inverted`, 'type: swap device'];
-  if (kind === 'migration') return [`page frame ${frame}, accessed and dirty, inverted`, 'type: migration'];
-  return ['uffd-wp, inverted', 'type: marker'];
+function nonPresent({ kind, bits, frame, slot }: Leaf): [offset: Told, type: Told] {
+  const plain = (text: string): Told => ({ letters: [], text });
+  if (kind === 'swap') return [plain(`swap slot ${slot}, inverted`), plain('type: swap device')];
+  if (kind !== 'migration') return [plain('uffd-wp, inverted'), plain('type: marker')];
+  const those = (letters: readonly string[]) => bits.filter((letter) => letters.includes(letter));
+  return [
+    { letters: those(['A', 'D']), text: `page frame ${frame}, accessed and dirty, inverted` },
+    { letters: those(['R', 'RX', 'W']), text: 'type: migration' },
+  ];
 }
 
 /** Every set bit of the entry, lowest first: none is left out. */
-export function fieldsOf({ kind, raw, frame, slot }: Leaf): Field[] {
+export function fieldsOf(leaf: Leaf): Field[] {
+  const { kind, raw, frame } = leaf;
   const bits = setBits(raw);
   if (kind === 'none') return bits.map((bit) => single(bit, {}));
   if (kind === 'present') {
     const flags = bits.filter((bit) => !isIn(bit, PFN_BITS));
     const named = flags.map((bit) => single(bit, PRESENT));
     const low = flags.filter((bit) => bit < PFN_BITS[0]).length;
-    return named.toSpliced(low, 0, { bits: PFN_BITS.join('..'), letter: '', text: `page frame ${frame}` });
+    return named.toSpliced(low, 0, { bits: PFN_BITS.join('..'), letters: [], text: `page frame ${frame}` });
   }
   const flags = bits.filter((bit) => !isIn(bit, OFFSET_BITS) && !isIn(bit, TYPE_BITS));
-  const [offset, type] = nonPresent(kind, frame, slot);
+  const [offset, type] = nonPresent(leaf);
   return [
     ...flags.map((bit) => single(bit, kind === 'marker' ? {} : SWAP)),
-    { bits: OFFSET_BITS.join('..'), letter: '', text: offset },
-    { bits: TYPE_BITS.join('..'), letter: '', text: type },
+    { bits: OFFSET_BITS.join('..'), ...offset },
+    { bits: TYPE_BITS.join('..'), ...type },
   ];
 }
