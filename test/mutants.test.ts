@@ -72,6 +72,22 @@ describe('the transform', () => {
     ]);
   });
 
+  it('takes a seeded mutant for what it is on every kernel, and notes for no decision', () => {
+    const text = `export function f(a: u32, b: u32): bool {
+  if (a) at(1);
+  if (a && knob(K.MUTANT_X)) return true;
+  if (!knob(K.MUTANT_X) && a == b) return true;
+  return knob(K.MUTANT_X) || b != 2;
+}
+`;
+    assert.deepEqual(mutantsOf(text), [
+      '1 4:7 f always if: if (!knob(K.MUTANT_X) && a == b) -> if (true)',
+      '2 4:7 f never if: if (!knob(K.MUTANT_X) && a == b) -> if (false)',
+      '3 4:28 f negate ==: a == b -> a != b',
+      '4 5:30 f negate !=: b != 2 -> b == 2',
+    ]);
+  });
+
   it('leaves other folders alone', () => {
     const program = newProgram(newOptions());
     parse(program, SAMPLE, 'assembly/oracle/sample.ts', true);
@@ -83,7 +99,7 @@ describe('the transform', () => {
 
 const { wasm, table } = await mutantModule();
 const mutants = chosenMutants(table);
-const bench = new Bench(setUp(wasm, 3000));
+const bench = new Bench(setUp(wasm, table.length, 3000));
 
 function named(name: string): Mutant {
   const found = mutants.find((mutant) => mutant.name === name);

@@ -4,33 +4,37 @@ import { Engine } from '../engine/engine.js';
 import { Fuzzer } from '../engine/fuzzer.js';
 import { compiledModule } from '../engine/load.js';
 import { type EngineModule, engineModule } from '../engine/module.js';
-import type { Setup } from './types.js';
+import { MAX_OPS } from '../engine/opword.js';
+import { trapped } from '../engine/trap.js';
+import { smallCheck } from './check.js';
+import type { Answers, Base, KernelAnswers, Ran, Setup } from './types.js';
 
 interface MutantExports extends EngineModule {
   mutant_select(id: number): void;
   mutant_fuel(turns: number): void;
+  mutant_probe(on: number): number;
 }
 
-/** Turns of loops: many times what one program, or a batch of them, ever needs. */
+/** Turns of loops: many times what one program, a batch of them, or a search ever needs. */
 const PROGRAM_FUEL = 4_000_000;
 const BATCH_FUEL = 200_000_000;
+export const CHECK_FUEL = 2_000_000_000;
 /** Programs of one call into the module, and of one shard, whose mixes are drawn once. */
 const BATCH = 512;
-export const SHARD = 4096;
+const SHARD = 4096;
 /** Programs on each of the other kernels: their results are compared, not judged. */
-const ELSEWHERE = 1024;
+const ELSEWHERE = 512;
 const SEED = 1n;
+/** set_judges: touched entries and the world at the end; the same, and warnings. */
+const JUDGES = 1;
+const JUDGES_AND_WARNINGS = 5;
 
-/** What one program came to. */
-export interface Ran {
-  readonly mask: number;
-  /** Over results and the world at the end. */
-  readonly digest: number;
-}
-
-function hash(bytes: Uint8Array, from: number): number {
+function hash(words: Uint8Array | Uint32Array, from: number): number {
   let sum = from;
-  for (const byte of bytes) sum = Math.imul(sum ^ byte, 0x01000193);
+  for (let i = 0; i < words.length; i++) {
+    sum = Math.imul(sum ^ words[i]!, 0x9e3779b1);
+    sum ^= sum >>> 15;
+  }
   return sum;
 }
 
@@ -40,6 +44,11 @@ export interface Stopped {
   readonly words: Uint32Array;
   /** Of the shard, this one included. */
   readonly programs: number;
+}
+
+/** Sizes of the shards that a budget of programs makes. */
+export function shardsOf(budget: number): number[] {
+  return Array.from({ length: Math.ceil(budget / SHARD) }, (_, i) => Math.min(SHARD, budget - i * SHARD));
 }
 
 /** One mutant (0: none) in an instance of its own, so that whatever it does to its memory ends with it. */
@@ -52,7 +61,7 @@ export class Specimen {
     this.#module = engineModule(module) as MutantExports;
     this.#module.mutant_select(id);
     this.engine = new Engine(this.#module);
-    this.engine.setJudges('touched');
+    this.#module.set_judges(JUDGES);
     this.#fuzzer = new Fuzzer(this.engine);
   }
 
@@ -61,18 +70,41 @@ export class Specimen {
     this.#module.mutant_fuel(turns);
   }
 
-  run(vector: KnobVector, words: Uint32Array): Ran {
+  /** Marks the mutants that would decide otherwise, from a clean slate. */
+  probe(mutants: number): void {
+    this.#marks(mutants).fill(0);
+  }
+
+  /** Bytes by the id of a mutant, a copy: 1 = it would have decided otherwise since `probe`. */
+  probed(mutants: number): Uint8Array {
+    return this.#marks(mutants).slice();
+  }
+
+  #marks(mutants: number): Uint8Array {
+    return new Uint8Array(this.#module.memory.buffer, this.#module.mutant_probe(1), mutants + 1);
+  }
+
+  /** Of a valid program. `warnings`: costs are judged as well. */
+  run(vector: KnobVector, words: Uint32Array, warnings = false): Ran {
     const { engine } = this;
     engine.configureVector(vector);
+    this.#module.set_judges(warnings ? JUDGES_AND_WARNINGS : JUDGES);
     this.fuel(PROGRAM_FUEL);
-    const mask = engine.mask(words);
-    const world = hash(engine.bytes('WORLD', engine.catalogue.at('WORLD_SIZE')), 0x811c9dc5);
+    this.#words('PROGRAM', MAX_OPS).set(words);
+    const mask = trapped(() => this.#module.run_program(words.length)) >>> 0;
+    const world = hash(this.#words('WORLD', engine.catalogue.at('WORLD_SIZE') / 4), 0x811c9dc5);
     return { mask, digest: hash(engine.results(words.length), world) };
   }
 
-  /** Programs of a shard of the base; each that breaks a promise is given. Returns their digest. */
-  *shard({ knowledge }: Setup, vector: KnobVector, shard: number, size: number): Generator<Stopped, bigint> {
+  /** Valid until memory grows, as a search makes it. */
+  #words(name: string, size: number): Uint32Array {
+    return new Uint32Array(this.#module.memory.buffer, this.engine.catalogue.at(name), size);
+  }
+
+  /** Programs of a shard; each that breaks a promise is given. Returns their digest. */
+  *shard({ knowledge }: Base, vector: KnobVector, shard: number, size: number): Generator<Stopped, bigint> {
     this.engine.configureVector(vector);
+    this.#module.set_judges(JUDGES);
     this.#fuzzer.begin(SEED, shard, 'guided', false, knowledge);
     for (let index = 0; index < size; ) {
       this.fuel(BATCH_FUEL);
@@ -86,6 +118,7 @@ export class Specimen {
   /** Digest of programs whose violations do not count: the kernel has its own. */
   digest(vector: KnobVector): bigint {
     this.engine.configureVector(vector);
+    this.#module.set_judges(JUDGES);
     this.#fuzzer.begin(SEED, 0, 'fresh', false);
     for (let index = 0; index < ELSEWHERE; ) {
       this.fuel(BATCH_FUEL);
@@ -95,13 +128,34 @@ export class Specimen {
   }
 }
 
-/** Answers of the kernel as it is, each found once. */
+/** What the kernel as it is does, and which mutants can change anything of it at all. Found once, for all threads. */
+export function answersOf(module: WebAssembly.Module, base: Base, mutants: number): Answers {
+  const right = new Specimen(module, 0);
+  const { vector, programs, others, budget } = base;
+  right.probe(mutants);
+  const ran = programs.map((words) => right.run(vector, words));
+  const shards = shardsOf(budget).map((size, shard) => {
+    const run = right.shard(base, vector, shard, size);
+    let next = run.next();
+    while (!next.done) next = run.next();
+    return next.value;
+  });
+  right.fuel(CHECK_FUEL);
+  smallCheck(right.engine, vector);
+  const own: KernelAnswers = { ran, digest: 0n, marks: right.probed(mutants) };
+  const warned = programs.map((words) => right.run(vector, words, true).mask);
+  const elsewhere = others.map((other): KernelAnswers => {
+    right.probe(mutants);
+    const there = programs.map((words) => right.run(other.vector, words));
+    return { ran: there, digest: right.digest(other.vector), marks: right.probed(mutants) };
+  });
+  return { own, warned, shards, elsewhere };
+}
+
+/** One thread's. */
 export class Bench {
   readonly setup: Setup;
   readonly #module: WebAssembly.Module;
-  readonly #ran = new Map<KnobVector, readonly Ran[]>();
-  readonly #digests = new Map<KnobVector, bigint>();
-  readonly #shards = new Map<number, bigint>();
 
   constructor(setup: Setup) {
     this.setup = setup;
@@ -111,32 +165,4 @@ export class Bench {
   specimen(id: number): Specimen {
     return new Specimen(this.#module, id);
   }
-
-  /** Of `setup.programs`. */
-  ran(vector: KnobVector): readonly Ran[] {
-    return remembered(this.#ran, vector, () => {
-      const right = this.specimen(0);
-      return this.setup.programs.map((words) => right.run(vector, words));
-    });
-  }
-
-  digest(vector: KnobVector): bigint {
-    return remembered(this.#digests, vector, () => this.specimen(0).digest(vector));
-  }
-
-  /** Of a shard of the base. */
-  shardDigest(shard: number, size: number): bigint {
-    return remembered(this.#shards, shard, () => {
-      const run = this.specimen(0).shard(this.setup, this.setup.base, shard, size);
-      let next = run.next();
-      while (!next.done) next = run.next();
-      return next.value;
-    });
-  }
-}
-
-function remembered<K, V>(known: Map<K, V>, key: K, find: () => V): V {
-  const found = known.get(key) ?? find();
-  known.set(key, found);
-  return found;
 }

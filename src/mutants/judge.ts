@@ -4,13 +4,12 @@ import type { KnobVector } from '../engine/catalogue.js';
 import { EngineTrap } from '../engine/trap.js';
 import { slugsOf } from '../score/hunt.js';
 import { printProgram } from '../text/print.js';
-import { type Bench, SHARD, type Specimen } from './bench.js';
+import { type Bench, CHECK_FUEL, type Specimen, shardsOf } from './bench.js';
 import { smallCheck } from './check.js';
-import type { Mutant, Outcome, Verdict } from './types.js';
+import type { KernelAnswers, Mutant, Outcome, Verdict } from './types.js';
 
 /** Programs after the first that broke something: which other promises break. */
-const AFTERWARDS = 1024;
-const CHECK_FUEL = 2_000_000_000;
+const AFTERWARDS = 512;
 
 interface First {
   readonly outcome: Outcome;
@@ -37,14 +36,25 @@ class Trial {
 
   /** Every stage until one of them breaks a promise. Throws EngineTrap. */
   run(): void {
-    this.#written();
-    this.#fuzz();
-    if (!this.#first) this.#check();
-    if (this.#first || this.#mutant.family !== 'handler') return;
-    for (const { name, vector } of this.#bench.setup.others) {
-      this.#elsewhere(name, vector);
+    const { base, answers } = this.#bench.setup;
+    // What would never decide otherwise comes out the same, whatever is run.
+    if (this.#decides(answers.own)) {
+      this.#written();
+      this.#fuzz();
+      if (!this.#first) this.#check();
+      if (!this.#first) this.#warn();
+    }
+    // What differs on the base is no decision of another era.
+    if (this.#first || this.#differs || this.#mutant.family !== 'handler') return;
+    for (const [i, { name, vector }] of base.others.entries()) {
+      const right = answers.elsewhere[i]!;
+      if (this.#decides(right)) this.#elsewhere(right, name, vector);
       if (this.#first) return;
     }
+  }
+
+  #decides({ marks }: KernelAnswers): boolean {
+    return this.#mutant.id === 0 || marks[this.#mutant.id] !== 0;
   }
 
   verdict(trap?: EngineTrap): Verdict {
@@ -70,30 +80,28 @@ class Trial {
   }
 
   #written(): void {
-    const { vector } = this.#mutant;
-    const { programs, base } = this.#bench.setup;
-    const right = this.#bench.ran(base);
-    for (const [i, words] of programs.entries()) {
-      const { mask, digest } = this.#specimen.run(vector, words);
+    const { base, answers } = this.#bench.setup;
+    for (const [i, words] of base.programs.entries()) {
+      const { mask, digest } = this.#specimen.run(this.#mutant.vector, words);
       if (mask !== 0) this.#broke({ outcome: 'fuzz', mask, words });
-      else if (digest !== right[i]!.digest) this.#differs ??= { words };
+      else if (digest !== answers.own.ran[i]!.digest) this.#differs ??= { words };
     }
   }
 
   #fuzz(): void {
-    const { setup } = this.#bench;
+    const { base, answers } = this.#bench.setup;
     let done = 0;
-    for (let shard = 0; done < (this.#first ? AFTERWARDS : setup.budget); shard++) {
-      const size = Math.min(SHARD, setup.budget - done);
-      const run = this.#specimen.shard(setup, this.#mutant.vector, shard, size);
+    for (const [shard, size] of shardsOf(base.budget).entries()) {
+      if (this.#first && done >= AFTERWARDS) return;
+      const run = this.#specimen.shard(base, this.#mutant.vector, shard, size);
       let next = run.next();
       for (; !next.done; next = run.next()) {
         const { mask, words, programs } = next.value;
         if (!this.#first) this.#programs = done + programs;
         this.#broke({ outcome: 'fuzz', mask, words });
-        if (done + programs > AFTERWARDS) return;
+        if (done + programs >= AFTERWARDS) return;
       }
-      if (!this.#first && next.value !== this.#bench.shardDigest(shard, size)) this.#differs ??= {};
+      if (!this.#first && next.value !== answers.shards[shard]) this.#differs ??= {};
       done += size;
     }
     if (!this.#first) this.#programs = done;
@@ -105,19 +113,30 @@ class Trial {
     if (broken) this.#broke({ outcome: 'check', ...broken });
   }
 
+  /** A cost that the kernel as it is does not have: a copy that nobody needs, say. */
+  #warn(): void {
+    const { base, answers } = this.#bench.setup;
+    for (const [i, words] of base.programs.entries()) {
+      const mask = this.#specimen.run(this.#mutant.vector, words, true).mask & ~answers.warned[i]!;
+      if (mask === 0) continue;
+      this.#broke({ outcome: 'fuzz', mask, words });
+      return;
+    }
+  }
+
   /** On a kernel that may break promises itself: a program that breaks one only with the mutant, or else that differs. */
-  #elsewhere(kernel: string, vector: KnobVector): void {
+  #elsewhere(right: KernelAnswers, kernel: string, vector: KnobVector): void {
     const specimen = this.#bench.specimen(this.#mutant.id);
-    const right = this.#bench.ran(vector);
-    for (const [i, words] of this.#bench.setup.programs.entries()) {
+    for (const [i, words] of this.#bench.setup.base.programs.entries()) {
       const { mask, digest } = specimen.run(vector, words);
-      if (mask !== 0 && right[i]!.mask === 0) {
+      const { ran } = right;
+      if (mask !== 0 && ran[i]!.mask === 0) {
         this.#broke({ outcome: 'fuzz', mask, words, kernel });
         return;
       }
-      if (digest !== right[i]!.digest) this.#differs ??= { words, kernel };
+      if (digest !== ran[i]!.digest) this.#differs ??= { words, kernel };
     }
-    if (!this.#differs && specimen.digest(vector) !== this.#bench.digest(vector)) this.#differs = { kernel };
+    if (!this.#differs && specimen.digest(vector) !== right.digest) this.#differs = { kernel };
   }
 }
 

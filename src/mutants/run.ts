@@ -1,18 +1,20 @@
 // `breakcow mutants`: every mutant judged, on any number of threads, with the same result on each.
 
-import { withKnob } from '../engine/catalogue.js';
+import { type KnobVector, withKnob } from '../engine/catalogue.js';
 import { loadEngine } from '../engine/engine.js';
+import { compiledModule } from '../engine/load.js';
 import { UsageError } from '../errors.js';
 import { startThreads } from '../threads.js';
 import { type Built, transformed } from '../transform/compile.js';
 import type { HandlerMutant } from '../transform/mutate.js';
+import { answersOf } from './bench.js';
 import { learn } from './programs.js';
 import { reasonFor } from './reasons.js';
 import { BASE, handlerMutants, vectorMutants } from './table.js';
 import { FAMILIES, type Family, type Judged, type Mutant, type Setup, type Task, type Verdict } from './types.js';
 
 /** Programs fuzzed per mutant at most. */
-export const DEFAULT_BUDGET = 40_000;
+export const DEFAULT_BUDGET = 12_000;
 /** Mutants that a thread takes at a time. */
 const TASK = 4;
 
@@ -30,6 +32,9 @@ export interface MutantsResult {
   readonly judged: readonly Judged[];
   readonly interrupted: boolean;
   readonly seconds: number;
+  /** Of all cores together. */
+  readonly cpuSeconds: number;
+  readonly workers: number;
 }
 
 /** The module of all mutants of the model, built if its sources have changed. Throws UsageError outside a checkout. */
@@ -55,31 +60,31 @@ export function chosenMutants(places: readonly HandlerMutant[], only: readonly s
   return all.filter(({ family, file }) => only.includes(family) || only.includes(file.replace(/^.*\//, '')));
 }
 
-/** What the threads are told. */
-export function setUp(wasm: URL, budget: number): Setup {
+/** What the threads are told; `mutants`: places of the model. */
+export function setUp(wasm: URL, mutants: number, budget: number): Setup {
   const engine = loadEngine();
-  const { kernels } = engine.catalogue;
-  const base = engine.catalogue.kernel(BASE).vector;
+  const { knobs, kernels } = engine.catalogue;
+  const { vector } = engine.catalogue.kernel(BASE);
   // What only another machine shows, and what only another release decides.
-  const machines = engine.catalogue.knobs
+  const machines = knobs
     .filter(({ kind }) => kind === 'environment')
-    .map(({ id, name }) => ({ name: `${BASE} +${name}`, vector: withKnob(base, id, true) }));
-  const releases = kernels.filter(({ name }) => name !== BASE).reverse();
-  return {
-    wasm: wasm.href,
-    base,
-    others: [...machines, ...releases.map(({ name, vector }) => ({ name, vector }))],
-    ...learn(engine, base),
-    budget,
-  };
+    .map(({ id, name }) => ({ name: `${BASE} +${name}`, vector: withKnob(vector, id, true) }));
+  const alike = (a: KnobVector, b: KnobVector) => a.every((word, i) => word === b[i]);
+  const releases = kernels
+    .filter((one, i) => kernels.findIndex((other) => alike(other.vector, one.vector)) === i && one.name !== BASE)
+    .map(({ name, vector: own }) => ({ name, vector: own }))
+    .reverse();
+  const base = { vector, others: [...machines, ...releases], ...learn(engine, vector), budget };
+  return { wasm: wasm.href, base, answers: answersOf(compiledModule(wasm), base, mutants) };
 }
 
 export async function runMutants(options: MutantsOptions): Promise<MutantsResult> {
   const { budget, workers, signal, onBuild, onProgress } = options;
   const start = performance.now();
+  const cpu = process.cpuUsage();
   const { wasm, table } = await mutantModule(onBuild);
   const mutants = chosenMutants(table, options.only);
-  const setup = setUp(wasm, budget);
+  const setup = setUp(wasm, table.length, budget);
   const pool = startThreads<Task, Verdict[]>(new URL('./worker.js', import.meta.url), workers, setup);
   const judged: Judged[][] = [];
   let [done, survivors, next] = [0, 0, 0];
@@ -106,5 +111,7 @@ export async function runMutants(options: MutantsOptions): Promise<MutantsResult
     await pool.destroy();
   }
   const seconds = (performance.now() - start) / 1000;
-  return { judged: judged.flat(), interrupted: done < mutants.length, seconds };
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuSeconds = (user + system) / 1e6;
+  return { judged: judged.flat(), interrupted: done < mutants.length, seconds, cpuSeconds, workers };
 }

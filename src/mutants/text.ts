@@ -44,7 +44,8 @@ function table(files: readonly Row[], total: Counts): string[] {
 const EXPLANATION =
   'fuzz, check: a promise broke, in random programs or in one of all small ones. trap: the engine stopped. differs: no promise broke, but results or states are others than of the kernel as it is. judged: noticed by promises and traps, of all mutants but those that survive for a reason; noticed: with those that differ.';
 
-export function mutantsText({ judged, interrupted, seconds }: MutantsResult, summary: Summary, budget: number): string {
+export function mutantsText(result: MutantsResult, summary: Summary, budget: number): string {
+  const { judged, interrupted, seconds, cpuSeconds, workers } = result;
   const { files, total, invariants, survivors } = summary;
   if (judged.length === 0) return 'Interrupted before the first mutant was done.';
   const open = survivors.filter(({ reason }) => !reason);
@@ -73,7 +74,7 @@ export function mutantsText({ judged, interrupted, seconds }: MutantsResult, sum
     ...open.flatMap(({ mutant }) => wrap(describe(mutant), '  ', '      ')),
     '',
     ...wrap(
-      `${counted(judged.length, 'mutant')} of ${BASE}, at most ${counted(budget, 'program')} each, in ${duration(seconds)}.`,
+      `${counted(judged.length, 'mutant')} of ${BASE}, at most ${counted(budget, 'program')} each, in ${duration(seconds)} on ${counted(workers, 'thread')} (${duration(cpuSeconds)} of CPU time).`,
     ),
     ...(interrupted ? ['Interrupted: this is what was done by then.'] : []),
   ].join('\n');
@@ -107,13 +108,12 @@ export function mutantData({ name, family, file, place, knob }: Mutant) {
   return { name, family, ...(place ?? { file }), ...(knob && { knob: knob.name, on: knob.on }) };
 }
 
-export function mutantsData({ judged, interrupted, seconds }: MutantsResult, summary: Summary, budget: number) {
+export function mutantsData({ judged, ...run }: MutantsResult, summary: Summary, budget: number) {
   const { files, total, invariants } = summary;
   return {
     base: BASE,
     budget,
-    seconds,
-    interrupted,
+    ...run,
     total,
     files,
     invariants,

@@ -52,16 +52,49 @@ export interface Judged extends Verdict {
   readonly reason?: Reason;
 }
 
-/** What a thread needs for all its mutants. */
-export interface Setup {
-  readonly wasm: string;
-  readonly base: KnobVector;
+/** What mutants are made of and tried with. */
+export interface Base {
+  readonly vector: KnobVector;
   /** Kernels whose decisions the base does not take: names and vectors. */
   readonly others: readonly { readonly name: string; readonly vector: KnobVector }[];
   /** Run first, on every kernel. */
   readonly programs: readonly Uint32Array[];
   readonly knowledge: Knowledge;
+  /** Programs fuzzed per mutant at most. */
   readonly budget: number;
+}
+
+/** What one program came to. */
+export interface Ran {
+  readonly mask: number;
+  /** Over results and the world at the end. */
+  readonly digest: number;
+}
+
+export interface KernelAnswers {
+  /** Of each of the programs. */
+  readonly ran: readonly Ran[];
+  /** Of programs drawn at random; not of the base. */
+  readonly digest: bigint;
+  /** By id of a mutant: 1 = it would have decided otherwise somewhere in all of that. */
+  readonly marks: Uint8Array;
+}
+
+/** What the kernel as it is does. */
+export interface Answers {
+  readonly own: KernelAnswers;
+  /** Promises that each of the programs breaks on the base if costs are judged too. */
+  readonly warned: readonly number[];
+  /** Digest of each shard. */
+  readonly shards: readonly bigint[];
+  readonly elsewhere: readonly KernelAnswers[];
+}
+
+/** What a thread needs for all its mutants. */
+export interface Setup {
+  readonly wasm: string;
+  readonly base: Base;
+  readonly answers: Answers;
 }
 
 export interface Task {

@@ -5,6 +5,7 @@ import {
   type BlockStatement,
   type CallExpression,
   type Expression,
+  type ExpressionStatement,
   type ForStatement,
   type FunctionDeclaration,
   type IfStatement,
@@ -22,6 +23,7 @@ import {
   bare,
   binary,
   block,
+  call,
   callStatement,
   functionsOf,
   identifier,
@@ -73,18 +75,30 @@ const LOGICAL: ReadonlyMap<Token, string> = new Map([
 ]);
 
 /** What is only noted for people: which decision it was, how often it happened. */
-const NOTES = new Set(['at', 'count', 'traceLeaf']);
+const NOTES = new Set(['at', 'count', 'traceLeaf', 'traceOp', 'traceSection']);
+
+/** A seeded mutant, which no kernel has: what it decides is no decision of the kernel. */
+const SEEDED = /^knob\(K\.MUTANT_\w+\)$/;
 
 /** A test of a knob alone is a constant of the kernel: wrong is only its opposite. */
 const KNOB = /^!?knob\([\w.]+\)$/;
 
-/** Exports and globals of the module of mutants. A loop that does not end uses up its fuel, and traps. */
-const RUNTIME = `
+/**
+ * Exports and globals of the module of mutants. A loop that does not end uses up its fuel, and traps. While the module
+ * probes, each mutant that would decide otherwise than the kernel as it is marks a byte: what marks none changes nothing.
+ */
+const runtime = (mutants: number) => `
 @global let __mutant: u32 = 0;
 @global let __fuel: u32 = 0;
+@global let __probe: usize = 0;
+const __marks: usize = memory.data(${mutants + 1});
 @global @inline function __burn(): void { if (--__fuel == 0) unreachable(); }
+@global @inline function __any(id: u32, value: bool): bool { if (__probe) store<u8>(__probe + (id as usize), 1); return value; }
+@global @inline function __no(id: u32, value: bool): bool { if (__probe && !value) store<u8>(__probe + (id as usize), 1); return value; }
+@global @inline function __yes(id: u32, value: bool): bool { if (__probe && value) store<u8>(__probe + (id as usize), 1); return value; }
 export function mutant_select(id: u32): void { __mutant = id; }
 export function mutant_fuel(turns: u32): void { __fuel = turns; }
+export function mutant_probe(on: bool): usize { __probe = on ? __marks : 0; return __marks; }
 `;
 
 export class MutantTransform implements Transform {
@@ -102,7 +116,7 @@ export class MutantTransform implements Transform {
     for (const source of sourcesIn(parser, '')) {
       if (!source.normalizedPath.startsWith('~')) for (const one of functionsOf(source)) burnFuel(one);
     }
-    parser.parseFile(RUNTIME, 'assembly/mutants-runtime.ts', true);
+    parser.parseFile(runtime(this.mutants.length), 'assembly/mutants-runtime.ts', true);
   }
 
   #mutate(one: FunctionDeclaration): void {
@@ -114,6 +128,7 @@ export class MutantTransform implements Transform {
     switch (node.kind) {
       case NodeKind.If: {
         const statement = node as IfStatement;
+        if (!statement.ifFalse && onlyNotes(statement.ifTrue)) return statement;
         statement.condition = this.#condition(statement.condition);
         statement.ifTrue = this.#visit(statement.ifTrue) as Statement;
         if (statement.ifFalse) statement.ifFalse = this.#visit(statement.ifFalse) as Statement;
@@ -159,8 +174,9 @@ export class MutantTransform implements Transform {
 
   /** Of an `if`: right, negated, or not asked at all. */
   #condition(node: Expression): Expression {
+    if (constantOf(node) !== undefined) return node;
     const text = textOf(node);
-    const inner = bare(node);
+    const inner = deciding(node);
     const whole = inner.kind === NodeKind.Binary && LOGICAL.has((inner as BinaryExpression).operator);
     const opposite = whole ? this.#add(node, 'negate', 'if', `if (${text})`, `if (!(${text}))`) : undefined;
     const [always, never] = KNOB.test(text)
@@ -177,6 +193,7 @@ export class MutantTransform implements Transform {
 
   /** An expression of which only the truth counts. `negated`: a `!` stands before it, which has the mutant of both. */
   #test(node: Expression, negated = false): Expression {
+    if (constantOf(node) !== undefined) return node;
     switch (node.kind) {
       case NodeKind.Parenthesized: {
         const outer = node as ParenthesizedExpression;
@@ -220,6 +237,11 @@ export class MutantTransform implements Transform {
 
   /** Either side of `&&` and `||` may be left out: as if it did not decide. */
   #logical(pair: BinaryExpression, word: string): Expression {
+    if (constantOf(pair.left) !== undefined || constantOf(pair.right) !== undefined) {
+      pair.left = this.#test(pair.left);
+      pair.right = this.#test(pair.right);
+      return pair;
+    }
     const text = textOf(pair);
     const left = this.#add(pair, 'drop-left', word, text, textOf(pair.right));
     const right = this.#add(pair, 'drop-right', word, text, textOf(pair.left));
@@ -236,20 +258,60 @@ export class MutantTransform implements Transform {
   }
 }
 
+/** What an expression is on every kernel, as far as seeded mutants say; undefined: it depends. */
+function constantOf(node: Expression): boolean | undefined {
+  const inner = bare(node);
+  if (inner.kind === NodeKind.UnaryPrefix) {
+    const { operator, operand } = inner as UnaryPrefixExpression;
+    const value = operator === Token.Exclamation ? constantOf(operand) : undefined;
+    return value === undefined ? undefined : !value;
+  }
+  if (inner.kind === NodeKind.Call) return SEEDED.test(textOf(inner)) ? false : undefined;
+  if (inner.kind !== NodeKind.Binary) return undefined;
+  const { operator, left, right } = inner as BinaryExpression;
+  if (!LOGICAL.has(operator)) return undefined;
+  const decisive = operator === Token.Bar_Bar;
+  const [a, b] = [constantOf(left), constantOf(right)];
+  if (a === decisive || b === decisive) return decisive;
+  return a === undefined || b === undefined ? undefined : !decisive;
+}
+
+/** The part of a condition that is left where seeded mutants are off. */
+function deciding(node: Expression): Expression {
+  const inner = bare(node);
+  if (inner.kind !== NodeKind.Binary || !LOGICAL.has((inner as BinaryExpression).operator)) return inner;
+  const { left, right } = inner as BinaryExpression;
+  if (constantOf(left) !== undefined) return deciding(right);
+  return constantOf(right) === undefined ? inner : deciding(left);
+}
+
+/** Does the statement nothing but note something for people? */
+function onlyNotes(node: Statement): boolean {
+  if (node.kind === NodeKind.Block) return (node as BlockStatement).statements.every(onlyNotes);
+  if (node.kind !== NodeKind.Expression) return false;
+  const { expression } = node as ExpressionStatement;
+  return expression.kind === NodeKind.Call && NOTES.has(textOf((expression as CallExpression).expression));
+}
+
 function chosen(operator: Token, id: number, { range }: Node): Expression {
   return binary(operator, identifier('__mutant', range), number(id, range), range);
 }
+/** The truth of `node`, with a mark by `mark` where mutant `id` would not agree. */
+function probed(mark: string, node: Expression, id: number): Expression {
+  return call(mark, [number(id, node.range), truth(node)], node.range);
+}
 /** The opposite where mutant `id` is chosen. */
 function flipped(node: Expression, id: number): Expression {
-  return binary(Token.Exclamation_Equals, truth(node), chosen(Token.Equals_Equals, id, node), node.range);
+  return binary(Token.Exclamation_Equals, probed('__any', node, id), chosen(Token.Equals_Equals, id, node), node.range);
 }
 /** True where mutant `id` is chosen. */
 function orIf(node: Expression, id: number): Expression {
-  return binary(Token.Bar_Bar, chosen(Token.Equals_Equals, id, node), truth(node), node.range);
+  return binary(Token.Bar_Bar, chosen(Token.Equals_Equals, id, node), probed('__no', node, id), node.range);
 }
 /** False where mutant `id` is chosen. */
 function andUnless(node: Expression, id: number): Expression {
-  return binary(Token.Ampersand_Ampersand, chosen(Token.Exclamation_Equals, id, node), truth(node), node.range);
+  const right = probed('__yes', node, id);
+  return binary(Token.Ampersand_Ampersand, chosen(Token.Exclamation_Equals, id, node), right, node.range);
 }
 
 function burnFuel(one: FunctionDeclaration): void {
