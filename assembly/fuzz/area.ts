@@ -83,9 +83,9 @@ export const MAIN_RESULTS: usize = TWIN_WORLD + WORLD_SIZE;
 export const TWIN_RESULTS: usize = MAIN_RESULTS + (MAX_OPS as usize);
 export const MAIN_VIEW: usize = TWIN_RESULTS + (MAX_OPS as usize);
 export const TWIN_VIEW: usize = MAIN_VIEW + 64;
-export const TWIN_OBS_COUNT: usize = TWIN_VIEW + 64;
-export const TWIN_OBS: usize = TWIN_OBS_COUNT + 16;
-export const KEPT_VIOLATION: usize = TWIN_OBS + ((OBS_MAX as usize) << 2);
+export const MAIN_OBS_COUNT: usize = TWIN_VIEW + 64;
+export const MAIN_OBS: usize = MAIN_OBS_COUNT + 16;
+export const KEPT_VIOLATION: usize = MAIN_OBS + ((OBS_MAX as usize) << 2);
 export const VIOLATION_BYTES: usize = 72;
 const AREA_END: usize = KEPT_VIOLATION + VIOLATION_BYTES;
 /** Does everything fit? Checked once, by fuzz_begin. */

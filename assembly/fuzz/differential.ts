@@ -13,7 +13,7 @@ import { set_thp_never } from '../mm/huge_memory';
 import {
   MAX_OPS, NR_HANDLES, NR_MMS, NR_PAGES, OBS, OBS_COUNT, OP_RESULT, PROGRAM, RESULTS, TOUCHED, VIOLATION, WORLD, WORLD_SIZE,
 } from '../mm/layout';
-import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
+import { Obs, obs_at, obs_flags, obs_handle, obs_index, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
 import { pages_with, VM_READ } from '../mm/vma';
 import { pageout } from '../mm/vmscan';
 import { exec_step } from '../ops/exec';
@@ -24,11 +24,12 @@ import { I } from '../oracle/invariants';
 import { observed } from '../oracle/reference';
 import { NONE, setViolationOp, violate } from '../oracle/report';
 import {
-  KEPT_VIOLATION, MAIN_RESULTS, MAIN_VIEW, MAIN_WORLD, TWIN_OBS, TWIN_OBS_COUNT, TWIN_RESULTS, TWIN_VIEW, TWIN_WORLD, VIOLATION_BYTES,
+  KEPT_VIOLATION, MAIN_RESULTS, MAIN_VIEW, MAIN_WORLD, MAIN_OBS, MAIN_OBS_COUNT, TWIN_RESULTS, TWIN_VIEW, TWIN_WORLD, VIOLATION_BYTES,
 } from './area';
 import { fresh_begin, fresh_judge } from './fresh';
 import {
-  content_latitude, handle_latitude, result_latitude, soft_dirty_latitude, Verdict, vma_latitude, woken_latitude, wp_latitude,
+  content_latitude, fill_latitude, handle_latitude, perhaps_missing, result_latitude,
+  soft_dirty_latitude, Verdict, vma_latitude, woken_latitude, wp_latitude,
 } from './latitude';
 import { equal_views, See, take_view, view_bits, view_content, view_held, view_shown } from './view';
 
@@ -53,6 +54,8 @@ export namespace Differs {
   export const SOFT_DIRTY: u32 = 5;
   /** The VMA: mapped, writable, registered. */
   export const VMA: u32 = 6;
+  /** Flags of an event: which kind. */
+  export const EVENT: u32 = 7;
 }
 
 let mode: u32 = Mode.NONE;
@@ -131,10 +134,12 @@ export function twins_step(index: u32): u32 {
   take_view(MAIN_VIEW);
   memory.copy(MAIN_WORLD, WORLD, WORLD_SIZE);
   memory.copy(MAIN_RESULTS, RESULTS, MAX_OPS);
-  memory.copy(TWIN_OBS, OBS, (seen as usize) << 2);
-  store<u32>(TWIN_OBS_COUNT, seen);
+  memory.copy(MAIN_OBS, OBS, (seen as usize) << 2);
+  store<u32>(MAIN_OBS_COUNT, seen);
   run_twin(index, word);
   compare(index, word);
+  memory.copy(OBS, MAIN_OBS, (seen as usize) << 2);
+  store<u32>(OBS_COUNT, seen);
   store<u32>(TOUCHED, touched);
   store<u32>(OP_RESULT, result_of(RESULTS, index));
   return 1;
@@ -169,7 +174,7 @@ function page_out_for(word: u32): void {
 }
 
 /**
- * The op in the twin's world. Afterwards the twin's observations are in place, the first run's at TWIN_OBS; worlds and
+ * The op in the twin's world. Afterwards the twin's observations are in place, the first run's at MAIN_OBS; worlds and
  * results are back where they belong.
  */
 function run_twin(index: u32, word: u32): void {
@@ -189,10 +194,13 @@ function run_twin(index: u32, word: u32): void {
   memory.copy(RESULTS, MAIN_RESULTS, MAX_OPS);
   resume_tracing(tracing);
 }
-/** The observations of the first run, which stand at TWIN_OBS then, tell of a call that did part of its work. */
+function is_part(o: u32): bool {
+  return obs_kind(o) == Obs.WP_PARTIAL || obs_kind(o) == Obs.FILLED;
+}
+/** The observations of the first run, which stand at MAIN_OBS then, tell of a call that did part of its work. */
 function did_part(): bool {
-  const n = load<u32>(TWIN_OBS_COUNT);
-  for (let i: u32 = 0; i < n; i++) if ((load<u32>(TWIN_OBS + ((i as usize) << 2)) & 15) == Obs.WP_PARTIAL) return true;
+  const n = load<u32>(MAIN_OBS_COUNT);
+  for (let i: u32 = 0; i < n; i++) if (is_part(load<u32>(MAIN_OBS + ((i as usize) << 2)))) return true;
   return false;
 }
 function run_page_by_page(index: u32, word: u32): void {
@@ -242,6 +250,7 @@ function compare(index: u32, word: u32): void {
   compare_results(index, maybe);
   if (parted) return;
   compare_seen();
+  if (parted) return;
   take_in(index);
   if (equal_views(MAIN_VIEW, TWIN_VIEW)) return;
   if (compare_vmas(word)) return;
@@ -255,6 +264,10 @@ function compare(index: u32, word: u32): void {
 }
 /** This op's result, and those of the threads that it woke. */
 function compare_results(index: u32, maybe: u32): void {
+  if (fill_latitude(word_at(index), result_of(MAIN_RESULTS, index), result_of(TWIN_RESULTS, index))) {
+    part();
+    return;
+  }
   for (let i: u32 = 0; i <= index; i++) {
     const a = result_of(MAIN_RESULTS, i);
     const b = result_of(TWIN_RESULTS, i);
@@ -274,12 +287,13 @@ function compare_results(index: u32, maybe: u32): void {
     differs(Differs.RESULT, op_mm(word), access ? op_page(word) : NONE, NONE, b, a);
   }
 }
-/** The versions that loads and GUP calls of the first run (at TWIN_OBS) and of the twin saw. */
+/** The versions that loads and GUP calls of the first run (at MAIN_OBS) and of the twin saw. */
 function compare_seen(): void {
-  const n = load<u32>(TWIN_OBS_COUNT);
+  const n = load<u32>(MAIN_OBS_COUNT);
   for (let i: u32 = 0; i < n; i++) {
-    const o = load<u32>(TWIN_OBS + ((i as usize) << 2));
+    const o = load<u32>(MAIN_OBS + ((i as usize) << 2));
     const kind = obs_kind(o);
+    if (kind == Obs.EVENT && other_event(o)) return;
     if (kind != Obs.LOAD && kind != Obs.GUP) continue;
     const other = twin_version(kind, obs_index(o));
     const latitude = content_latitude(obs_mm(o), obs_page(o));
@@ -287,6 +301,18 @@ function compare_seen(): void {
     if (other == obs_version(o) || other == NONE || latitude) continue;
     differs(Differs.SEEN, obs_mm(o), obs_page(o), kind == Obs.GUP ? obs_handle(o) : NONE, other, obs_version(o));
   }
+}
+/** Does the twin's thread wait for another event: for a missing page, not a protected one, say? Then the runs part, or differ. */
+function other_event(o: u32): bool {
+  const n = load<u32>(OBS_COUNT);
+  for (let i: u32 = 0; i < n; i++) {
+    const other = obs_at(i);
+    if (obs_kind(other) != Obs.EVENT || obs_index(other) != obs_index(o) || obs_flags(other) == obs_flags(o)) continue;
+    if (perhaps_missing(obs_mm(o), obs_page(o))) part();
+    else differs(Differs.EVENT, obs_mm(o), obs_page(o), NONE, obs_flags(other), obs_flags(o));
+    return true;
+  }
+  return false;
 }
 function twin_version(kind: u32, index: u32): u32 {
   const n = load<u32>(OBS_COUNT);
@@ -299,9 +325,9 @@ function twin_version(kind: u32, index: u32): u32 {
 /** The reference memory follows the first run. What it finds broken is the plain judges' business. */
 function take_in(index: u32): void {
   memory.copy(KEPT_VIOLATION, VIOLATION, VIOLATION_BYTES);
-  const n = load<u32>(TWIN_OBS_COUNT);
+  const n = load<u32>(MAIN_OBS_COUNT);
   for (let i: u32 = 0; i < n; i++) {
-    const o = load<u32>(TWIN_OBS + ((i as usize) << 2));
+    const o = load<u32>(MAIN_OBS + ((i as usize) << 2));
     observed(o, word_at(obs_index(o)));
   }
   memory.copy(VIOLATION, KEPT_VIOLATION, VIOLATION_BYTES);

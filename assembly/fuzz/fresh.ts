@@ -6,7 +6,10 @@ import { N } from '../kernel/counters';
 import { resume_tracing, suspend_tracing } from '../kernel/trace';
 import { handle_mm_fault } from '../mm/memory';
 import { Obs, obs_at, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
-import { pmd_at, pmd_none, pmd_trans_huge, pte_present, pte_write, pte_wrprotect, set_pmd_at, set_pte_at } from '../mm/pgtable';
+import { is_special_pfn, lru_add_drain, NO_PAGE } from '../mm/page';
+import {
+  pmd_at, pmd_none, pmd_trans_huge, pte_pfn, pte_present, pte_write, pte_wrprotect, set_pmd_at, set_pte_at,
+} from '../mm/pgtable';
 import { flush_tlb_mm } from '../mm/tlb';
 import { mm_alive, VM_SOFTDIRTY, vm_flags, VM_WRITE } from '../mm/vma';
 import { FAULT_FLAG_WRITE, VM_FAULT_OOM, VM_FAULT_SLEEP } from '../mm/vmf';
@@ -25,19 +28,51 @@ export namespace Fresh {
 
 /** Faults that a store needs at most: split a huge page, leave protnone, copy. */
 const TURNS: u32 = 6;
-/** Writable leaves before the op, bit = mm * 8 + page. */
+/** Before the op: pages that were writable, bit = mm * 8 + page, and frames that each process could write to, bit = frame. */
 let before: u32 = 0;
+let before0: u32 = 0;
+let before1: u32 = 0;
+let before2: u32 = 0;
 
-function writable_leaves(): u32 {
+// @ts-ignore: decorator
+@inline function writable_frame(mm: u32, page: u32): u32 {
+  const e = leaf_of(mm, page);
+  if (!pte_present(e) || !pte_write(e) || (vm_flags(mm, page) & VM_WRITE) == 0) return NO_PAGE;
+  const f = pte_pfn(e);
+  return is_special_pfn(f) ? NO_PAGE : pmd_trans_huge(e) ? f + (page & (HPAGE_PMD_NR - 1)) : f;
+}
+function writable_frames(mm: u32): u32 {
+  let found: u32 = 0;
+  if (!mm_alive(mm)) return 0;
+  for (let page: u32 = 0; page < NR_PAGES; page++) {
+    const f = writable_frame(mm, page);
+    if (f != NO_PAGE) found |= 1 << f;
+  }
+  return found;
+}
+function writable_pages(): u32 {
   let found: u32 = 0;
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
     if (!mm_alive(mm)) continue;
-    for (let page: u32 = 0; page < NR_PAGES; page++) {
-      const e = leaf_of(mm, page);
-      if (pte_present(e) && pte_write(e) && (vm_flags(mm, page) & VM_WRITE) != 0) found |= 1 << ((mm << 3) + page);
-    }
+    for (let page: u32 = 0; page < NR_PAGES; page++) if (writable_frame(mm, page) != NO_PAGE) found |= 1 << ((mm << 3) + page);
   }
   return found;
+}
+/**
+ * Writable pages that were not before, bit = mm * 8 + page. A page that goes to another address with its write bit, or to
+ * another frame, gains nothing.
+ */
+function gained_pages(): u32 {
+  let found: u32 = 0;
+  for (let mm: u32 = 0; mm < NR_MMS; mm++) {
+    if (!mm_alive(mm)) continue;
+    const frames = mm == 0 ? before0 : mm == 1 ? before1 : before2;
+    for (let page: u32 = 0; page < NR_PAGES; page++) {
+      const f = writable_frame(mm, page);
+      if (f != NO_PAGE && ((frames >> f) & 1) == 0) found |= 1 << ((mm << 3) + page);
+    }
+  }
+  return found & ~before;
 }
 /** Pages whose leaf may become writable by what op `word` does at (mm, page). */
 function leaf_pages(mm: u32, page: u32): u32 {
@@ -63,11 +98,14 @@ function written(index: u32): u32 {
 }
 
 export function fresh_begin(): void {
-  before = writable_leaves();
+  before = writable_pages();
+  before0 = writable_frames(0);
+  before1 = writable_frames(1);
+  before2 = writable_frames(2);
 }
 /** Judges the leaves that op `index` made writable. */
 export function fresh_judge(index: u32): void {
-  let gained = writable_leaves() & ~before;
+  let gained = gained_pages();
   if (gained == 0) return;
   gained &= ~written(index);
   while (gained != 0) {
@@ -85,6 +123,7 @@ export function fresh_judge(index: u32): void {
 
 /** What a write fault would do if the leaf had not got its write bit: a detail, or 0. Leaves the world as it is. */
 function store_afresh(mm: u32, page: u32): u32 {
+  lru_add_drain();
   memory.copy(MAIN_WORLD, WORLD, WORLD_SIZE);
   memory.copy(SAVED_COUNTERS, COUNTERS, N.COUNT << 3);
   const e = leaf_of(mm, page);

@@ -2,7 +2,8 @@
 // the reference memory, as it says what was promised at all, never page tables.
 import { K, knob } from '../kernel/knobs';
 import {
-  DIRTY, FREED, H, handle_mm, handle_page, handle_state, handle_version, has, MAPPED, owner_wrote, promised, TRACKING, WILD, WP_MAYBE,
+  ABSENT, DIRTY, FREED, H, handle_mm, handle_page, handle_state, handle_version, has, MAPPED, MISSING, owner_wrote, promised, TRACKING,
+  WILD, WP_MAYBE,
 } from '../oracle/promises';
 import { F_GUP_FAST_ONLY, Op, op_code, op_flags, op_mm, op_page, R } from '../ops/table';
 import { See, view_bits } from './view';
@@ -31,8 +32,8 @@ export function latitudeRow(id: u32): string {
   switch (id) {
     case L.MEMORY: return "memory\tall\tAn operation runs out of memory in one run; nothing is compared from there on.\tA huge page takes four frames at once, a page in swap none.";
     case L.FAST_ONLY: return "fast-only\tall\tFast-only GUP gets the page in one run; nothing is compared from there on.\tIt takes what is present, and promises nothing for what is not.";
-    case L.LAYOUT_OP: return "layout-op\tall\tThe result of an operation on the layout itself (thp_split).\tWithout a huge page there is nothing to do.";
-    case L.UNPOPULATED: return "unpopulated\tall\tuffd-wp, and the event of a store, where protection may or may not have taken; nothing is compared once an event was raised in one run only.\tProtecting a page without an entry is a no-op without WP_UNPOPULATED, and whether zeroes have an entry depends on the layout.";
+    case L.LAYOUT_OP: return "layout-op\tall\tThe result of an operation on the layout itself (thp_split, migrate).\tWithout a huge page, or with a page in swap, there is nothing to do.";
+    case L.UNPOPULATED: return "unpopulated\tall\tuffd-wp, and the event of a store, where protection may or may not have taken; events of missing pages, UFFDIO_COPY and ZEROPAGE where there may be zeroes or nothing. Nothing is compared once the results differ.\tWhether zeroes have an entry depends on the layout; protecting a page without one is a no-op without WP_UNPOPULATED.";
     case L.WEAK_HANDLE: return "weak-handle\tall\tWhich of its owner's versions a handle that is no strict pin shows.\tGET, and a short-term read pin of zeroes, promise the owner's data of the grant or later; whether a store moves the owner away depends on the references of the whole huge page.";
     case L.SHARED_GET: return "shared-get\tall\tThe contents of a page that was written through a GET after its owner forked.\tFork shares what is only GET, so either side may keep the page.";
     case L.FREED: return "freed\tall\tContents, uffd-wp and soft-dirty of a page that MADV_FREE gave up, until a store.\tReclaim may drop it at any time or never.";
@@ -58,7 +59,16 @@ export namespace Verdict {
 
 /** Ops that are about how memory is mapped and nothing else: what they return tells of the layout. */
 function is_layout_op(code: u32): bool {
-  return code == Op.THP_SPLIT;
+  return code == Op.THP_SPLIT || (code >= Op.MIGRATE && code <= Op.MIGRATE_END);
+}
+/** Missing pages are registered there, and neither data nor a zap says whether there is one. */
+export function perhaps_missing(mm: u32, page: u32): bool {
+  if (!has(mm, MISSING, page) || has(mm, ABSENT, page)) return false;
+  return promised(mm, page) == 0 || promised(mm, page) == WILD || has(mm, FREED, page);
+}
+/** Filling pages that may have been there already was refused in a run, after it had filled some or none. */
+export function fill_latitude(word: u32, a: u32, b: u32): bool {
+  return (op_code(word) == Op.UFFD_COPY || op_code(word) == Op.UFFD_ZEROPAGE) && (a == R.REFUSED || b == R.REFUSED);
 }
 /** Op `word` had result `a` in one run and `b` in the other. `maybe`: pages of its mm that may or may not be protected. */
 export function result_latitude(word: u32, a: u32, b: u32, maybe: u32): u32 {
@@ -69,8 +79,8 @@ export function result_latitude(word: u32, a: u32, b: u32, maybe: u32): u32 {
   if (code == Op.MREMAP && (a == R.FAULT || b == R.FAULT)) return Verdict.PART;
   if (is_layout_op(code)) return Verdict.IGNORE;
   if (code == Op.GUP && (op_flags(word) & F_GUP_FAST_ONLY) != 0 && (a == R.REFUSED || b == R.REFUSED)) return Verdict.PART;
-  const access = code == Op.WRITE || code == Op.GUP;
-  if (access && ((maybe >> op_page(word)) & 1) != 0) return Verdict.PART;
+  const access = code == Op.READ || code == Op.WRITE || code == Op.GUP;
+  if (access && (((maybe >> op_page(word)) & 1) != 0 || perhaps_missing(op_mm(word), op_page(word)))) return Verdict.PART;
   return Verdict.DIFFERS;
 }
 /** The same of a thread that slept and was woken by an op of the `batch` mode, which was `refused` or not. */

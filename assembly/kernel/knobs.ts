@@ -126,6 +126,7 @@ export namespace K {
   export const DIFFERENTIAL_RESIDENCY: u32 = 247;
   export const DIFFERENTIAL_BATCH: u32 = 248;
   export const DIFFERENTIAL_PERMISSION: u32 = 249;
+  export const JUDGE_WARNINGS: u32 = 251;
 
   // Seeded mutants: no kernel has them; each makes one judge fire.
   export const MUTANT_SKIP_PTE_SAME: u32 = 64;

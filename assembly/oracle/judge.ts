@@ -1,6 +1,6 @@
 // The judges at work: after each op its observations and the leaves it wrote, at the end the whole world.
 import {
-  HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_SLEEPERS, OBS_COUNT, PROGRAM, RESULTS, SLEEPER_SIZE,
+  COUNTERS, HANDLE_SIZE, HANDLES, HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_SLEEPERS, OBS_COUNT, PROGRAM, RESULTS, SLEEPER_SIZE,
   SLEEPERS, TOUCHED,
 } from '../mm/layout';
 import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
@@ -9,7 +9,10 @@ import { _PAGE_TABLE, pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtab
 import {
   arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, R,
 } from '../ops/table';
+import { N } from '../kernel/counters';
+import { K, knob } from '../kernel/knobs';
 import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
+import { check_economy, economy_reset, note_users } from './economy';
 import { hread } from './handles';
 import { I } from './invariants';
 import { DIRTY, has, held, MAPPED, mask, promises_reset, TRACKING, UNPROTECTED, WP_YES, WRITE_SEEN } from './promises';
@@ -24,6 +27,9 @@ import {
 /** 0 off, 1 leaves written by each op and the world at the end, 2 the world after each op; + 4: warnings too. */
 let mode: u32 = 1;
 let warnings: bool = false;
+/** As asked for with set_judges, or by the kernel's own knob; of the program. */
+let costs: bool = false;
+let copies: u64 = 0;
 export function set_judges(value: u32): void {
   mode = min<u32>(value & 3, 2);
   warnings = (value & 4) != 0;
@@ -33,6 +39,11 @@ export function set_judges(value: u32): void {
 export function judge_reset(): void {
   clearViolations();
   promises_reset();
+  costs = warnings || knob(K.JUDGE_WARNINGS);
+  if (costs) {
+    economy_reset();
+    copies = copies_made();
+  }
   store<u32>(TOUCHED, 0);
 }
 
@@ -61,7 +72,18 @@ export function judge_step(index: u32): void {
   }
   check_touched();
   check_page_bugs();
+  if (costs) judge_costs(index);
   if (mode == 2) check_world();
+}
+// @ts-ignore: decorator
+@inline function copies_made(): u64 {
+  return load<u64>(COUNTERS, N.COPIES << 3);
+}
+function judge_costs(index: u32): void {
+  const now = copies_made();
+  if (!is_pair(index)) check_economy(now != copies);
+  copies = now;
+  note_users();
 }
 
 /** Judges everything at the end of a program of `n` ops. */
@@ -117,7 +139,7 @@ function check_huge(mm: u32, first: u32): void {
   if (!has(mm, MAPPED, page)) return;
   read(mm, page, contents(mm, page, e), NONE);
   if ((((mask(mm, WP_YES) | mask(mm, DIRTY) | mask(mm, UNPROTECTED)) >> page) & 1) != 0) check_bits(mm, page, e);
-  if (warnings) check_warnings(mm, page, e);
+  if (costs) check_warnings(mm, page, e);
 }
 /** I11's second half: soft-dirty needs a write, or a fork that copied. */
 function check_warnings(mm: u32, page: u32, e: u64): void {

@@ -1,6 +1,6 @@
 // breakcow ablate: what each knob of a kernel is needed for.
 import { Command } from 'commander';
-import { refuseDifferential } from '../engine/differential.js';
+import { refuseOtherJudges } from '../engine/differential.js';
 import { loadEngine } from '../engine/engine.js';
 import { ablate, ownKnobs } from '../explore/ablate.js';
 import { ablateData, ablateHeader, ablateRow, ablateTail } from '../explore/ablate-text.js';
@@ -47,7 +47,7 @@ async function run(kernel: string, options: Options): Promise<void> {
   const engine = loadEngine();
   const { catalogue } = engine;
   const spec = kernelSpec({ ...options, kernel });
-  refuseDifferential(spec, 'ablate');
+  refuseOtherJudges(spec, 'ablate');
   const { base } = ownKnobs(engine, spec);
   const { json = false, symmetry, scope, depth } = options;
   const time = options.time ?? (depth === undefined ? DEFAULT_TIME_MS : undefined);

@@ -1,6 +1,6 @@
 // breakcow check: every program of a scope, shortest first.
 import { Command, Option } from 'commander';
-import { refuseDifferential } from '../engine/differential.js';
+import { refuseOtherJudges } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { type CheckResult, checkKernel } from '../explore/check.js';
@@ -111,7 +111,7 @@ async function check(options: Options): Promise<void> {
       return;
     }
     const spec = kernelSpec(options);
-    refuseDifferential(spec, 'check');
+    refuseOtherJudges(spec, 'check');
     prepareCi(options);
     const result = await checkKernel(engine, spec, options.scope ?? DEFAULT_SCOPE, { ...search, symmetry });
     const prospects = await foresee(engine, result, options.inevitable, abort.signal);

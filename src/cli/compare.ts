@@ -1,7 +1,7 @@
 // breakcow compare: kernels side by side.
 
 import { Command, Option } from 'commander';
-import { refuseDifferential } from '../engine/differential.js';
+import { refuseOtherJudges } from '../engine/differential.js';
 import { loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { compareKernels, parseKernel } from '../explore/compare.js';
@@ -54,7 +54,7 @@ Exit codes: 0 done, 2 usage error, 3 internal error.`,
 async function compare(names: string[], options: Options): Promise<void> {
   if (names.length < 2) throw new UsageError('a comparison needs two kernels or more');
   const specs = names.map(parseKernel);
-  for (const spec of specs) refuseDifferential(spec, 'compare');
+  for (const spec of specs) refuseOtherJudges(spec, 'compare');
   const engine = loadEngine();
   const { json = false, symmetry, scope, depth, seed, programs } = options;
   const time = options.time ?? (depth === undefined ? DEFAULT_TIME_MS : undefined);

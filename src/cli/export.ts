@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { cSources } from '../conform/reproducer-sources.js';
-import { refuseDifferential } from '../engine/differential.js';
+import { refuseOtherJudges } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import { UsageError } from '../errors.js';
 import { cTest } from '../export/c.js';
@@ -68,7 +68,7 @@ compiler, no emulator or an internal error, 4 skipped (the KTAP says why).`,
       const engine = loadEngine();
       const { words, spec } = readProgram(text, options.dir, engine.catalogue);
       const chosen = kernelSpec(options, spec);
-      refuseDifferential(chosen, 'export');
+      refuseOtherJudges(chosen, 'export');
       engine.catalogue.vector(chosen);
       const place = options.run === true ? 'live' : options.run;
       if (place !== undefined) checkPlace(place);

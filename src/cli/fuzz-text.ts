@@ -36,9 +36,15 @@ export interface Outcome extends Comparison<Finding> {
   readonly baseline?: BaselineUse;
 }
 
-/** New findings fail the run, unless they were accepted just now. */
-export function exitCode({ result: { valid, interrupted }, fresh, baseline }: Outcome): number {
-  if (fresh.length > 0 && !baseline?.updated) return EXIT.BROKEN;
+/** Is it about a warning: a cost, which fails nothing? */
+function isCost(engine: Engine, { slug }: Finding): boolean {
+  return engine.catalogue.invariants.some((invariant) => invariant.slug === slug && invariant.judge === 'warning');
+}
+
+/** New findings fail the run, unless they were accepted just now, or are costs. */
+export function exitCode({ engine, result: { valid, interrupted }, fresh, baseline }: Outcome): number {
+  const failing = fresh.filter((finding) => !isCost(engine, finding));
+  if (failing.length > 0 && !baseline?.updated) return EXIT.BROKEN;
   return valid || interrupted || fresh.length > 0 ? EXIT.CLEAN : EXIT.INTERNAL;
 }
 
@@ -140,10 +146,12 @@ export function canaryText({ canary }: CampaignResult): string {
 }
 
 /** `2 findings.`, or with a baseline what of them is new. */
-export function verdictText({ result, findings, fresh, known, baseline }: Outcome): string {
+export function verdictText({ engine, result, findings, fresh, known, baseline }: Outcome): string {
   const invalid = 'INVALID: the canary was not found, so it proves nothing that nothing';
   if (!baseline) {
-    if (findings.length > 0) return `${counted(findings.length, 'finding')}.`;
+    const costs = findings.filter((finding) => isCost(engine, finding)).length;
+    const text = costs === 0 ? '' : `, ${costs} of them costs, which fail nothing`;
+    if (findings.length > 0) return `${counted(findings.length, 'finding')}${text}.`;
     return result.valid ? `Nothing found in ${short(result.programs)} programs.` : `${invalid} was found.`;
   }
   const accepted = `${short(known.length)} known from ${baseline.path}`;

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { runCampaign } from '../campaign/index.js';
 import type { RawFinding, Strategy } from '../campaign/types.js';
-import { inDifferential } from '../engine/differential.js';
+import { inDifferential, withCosts } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
@@ -28,6 +28,7 @@ import {
   withDifferential,
   withJson,
   withKernel,
+  withWarnings,
 } from './options.js';
 import { counted, EXIT, print, printJson } from './output.js';
 import { type ProgressView, progressView } from './progress.js';
@@ -44,6 +45,7 @@ interface Options extends KernelOptions, CiOptions, BaselineOptions {
   readonly exitZero?: boolean;
   readonly oracle?: string;
   readonly differential?: string;
+  readonly warnings?: boolean;
 }
 
 const DEFAULT_TIME_MS = 30_000;
@@ -101,7 +103,7 @@ Exit codes: 0 nothing found (with --baseline: nothing new), 1 a promise was
 broken, 2 usage error, 3 internal error (also: the canary was not found, so
 silence proves nothing).`,
     );
-  return withJson(withCi(withDifferential(withKernel(command)))).action(fuzz);
+  return withJson(withCi(withWarnings(withDifferential(withKernel(command))))).action(fuzz);
 }
 
 /** Its findings have no cause that knobs could tell, and its canary is another. Throws UsageError. */
@@ -114,14 +116,17 @@ async function fuzz(options: Options): Promise<void> {
   if (options.oracle !== undefined) {
     if (options.with !== undefined || options.without !== undefined)
       throw new UsageError('a real kernel has no knobs: --oracle goes without --with and --without');
-    if (options.differential !== undefined)
-      throw new UsageError('a real kernel shows no second world: --oracle goes without --differential');
+    if (options.differential !== undefined || options.warnings)
+      throw new UsageError(
+        'a real kernel shows no second world and no costs: --oracle goes without --differential and --warnings',
+      );
     refuseWithOracle(options);
     await fuzzOracle({ ...options, oracle: options.oracle });
     return;
   }
   const engine = loadEngine();
-  const spec = inDifferential(kernelSpec(options), options.differential, engine.catalogue);
+  const asked = inDifferential(kernelSpec(options), options.differential, engine.catalogue);
+  const spec = options.warnings ? withCosts(asked) : asked;
   engine.catalogue.vector(spec);
   const baseline = openBaseline(engine, options);
   prepareCi(options);
@@ -129,8 +134,8 @@ async function fuzz(options: Options): Promise<void> {
   const view = progressView();
   const collector = new FindingCollector(engine, spec, options.seed.toString());
   const abort = new AbortController();
-  // The first finding is mostly a known one.
-  const keepGoing = options.keepGoing === true || baseline !== undefined;
+  // The first finding is mostly a known one, or a cost.
+  const keepGoing = options.keepGoing === true || baseline !== undefined || options.warnings === true;
   const timeMs = options.time ?? (options.programs === undefined ? DEFAULT_TIME_MS : undefined);
   const recorder = options.out === undefined ? undefined : new Recorder(options.out, recorded(spec, options, timeMs));
   const forget = onInterrupt(abort, () => {

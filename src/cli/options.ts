@@ -32,6 +32,14 @@ export function withDifferential(command: Command): Command {
   );
 }
 
+/** Adds --warnings. */
+export function withWarnings(command: Command): Command {
+  return command.option(
+    '--warnings',
+    'judge costs, too: needless copies, soft-dirty without a write; they fail nothing (short for --with judge.warnings)',
+  );
+}
+
 /** The kernel asked for; `found`, the one of a finding, if none is. Knobs asked for go on top of either. */
 export function kernelSpec(
   { kernel, with: plus = [], without: minus = [] }: KernelOptions,

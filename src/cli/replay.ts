@@ -1,6 +1,6 @@
 // breakcow replay, breakcow minimize: one program on one kernel.
 import { Command } from 'commander';
-import { differentialOf, inDifferential } from '../engine/differential.js';
+import { askedJudges, inDifferential, withCosts } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { ShortestSearch } from '../explore/minimal.js';
@@ -14,7 +14,7 @@ import { wrap } from '../report/layout.js';
 import { reportText, stepsText } from '../report/text.js';
 import { printSpec, programId } from '../text/id.js';
 import { printProgram } from '../text/print.js';
-import { type KernelOptions, kernelSpec, withDifferential, withJson, withKernel } from './options.js';
+import { type KernelOptions, kernelSpec, withDifferential, withJson, withKernel, withWarnings } from './options.js';
 import { EXIT, green, print, printJson } from './output.js';
 import { FINDINGS, readProgram } from './program.js';
 
@@ -22,6 +22,7 @@ interface Options extends KernelOptions {
   readonly json?: boolean;
   readonly dir: string;
   readonly differential?: string;
+  readonly warnings?: boolean;
 }
 
 function programCommand(name: string): Command {
@@ -29,7 +30,7 @@ function programCommand(name: string): Command {
     '<program>',
     'program text, file, "-" for standard input, or id of a finding',
   );
-  return withJson(withDifferential(withKernel(command))).option(
+  return withJson(withWarnings(withDifferential(withKernel(command)))).option(
     '--dir <directory>',
     'where findings are looked up by id',
     FINDINGS,
@@ -39,7 +40,8 @@ function programCommand(name: string): Command {
 /** The program, and the kernel: the one asked for, else the one it was found on. */
 function source(engine: Engine, text: string, options: Options): { words: Uint32Array; spec: KernelSpec } {
   const { words, spec } = readProgram(text, options.dir, engine.catalogue);
-  const chosen = inDifferential(kernelSpec(options, spec), options.differential, engine.catalogue);
+  const asked = inDifferential(kernelSpec(options, spec), options.differential, engine.catalogue);
+  const chosen = options.warnings ? withCosts(asked) : asked;
   engine.catalogue.vector(chosen);
   return { words, spec: chosen };
 }
@@ -76,7 +78,8 @@ function printBroken(engine: Engine, diagnosis: Diagnosis, json: boolean, more: 
   if (json)
     printJson({ ...programJson(engine, words, spec), broken: true, ...more, ...diagnosisJson(engine, diagnosis) });
   else print(reportText(engine, diagnosis, more.shortest));
-  process.exitCode = EXIT.BROKEN;
+  const cost = engine.catalogue.invariant(diagnosis.violation.invariant).judge === 'warning';
+  process.exitCode = cost ? EXIT.CLEAN : EXIT.BROKEN;
 }
 
 export function replayCommand(): Command {
@@ -129,7 +132,7 @@ Examples:
       const small = diagnose(engine, spec, minimizeBreaking(words, trial, first.invariant), first.invariant);
       if (!small) throw new Error('the minimized program breaks nothing');
       const from = printProgram(words, engine.catalogue.ops);
-      if (differentialOf(spec) !== undefined) {
+      if (askedJudges(spec) !== undefined) {
         printBroken(engine, small, options.json === true, { from });
         return;
       }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { differentialOf } from '../engine/differential.js';
+import { askedJudges } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import type { KernelSpec } from '../engine/types.js';
 import { UsageError } from '../errors.js';
@@ -124,10 +124,10 @@ async function withProspects(engine: Engine, programs: readonly Shown[]): Promis
       continue;
     }
     const program = { words, spec: choice.spec, invariant };
-    if (differentialOf(choice.spec) !== undefined) {
+    if (askedJudges(choice.spec) !== undefined) {
       choices.push({
         ...choice,
-        outlook: { why: 'a search runs every program once, and this finding is between two runs' },
+        outlook: { why: 'a search has the plain judges only' },
       });
       continue;
     }

@@ -1,9 +1,11 @@
-// Differential runs (assembly/fuzz/differential.ts): a knob of the trial turns one on, so it travels with the kernel's name.
+// How a kernel is judged: plainly, or by the difference of two runs (assembly/fuzz/differential.ts), or costs too. A knob of
+// the trial says so, and travels with the kernel's name.
 import { UsageError, unknownName } from '../errors.js';
 import type { Catalogue } from './catalogue.js';
 import type { KernelSpec } from './types.js';
 
 const PREFIX = 'differential.';
+const COSTS = 'judge.warnings';
 
 /** The modes that the module knows. */
 export function differentialModes(catalogue: Catalogue): string[] {
@@ -33,11 +35,21 @@ export function inDifferential(spec: KernelSpec, mode: string | undefined, catal
   return { ...spec, with: plus };
 }
 
-/** Throws UsageError if the kernel is to be tried in a differential mode: `command` runs each program once. */
-export function refuseDifferential(spec: KernelSpec, command: string): void {
-  const mode = differentialOf(spec);
-  if (mode !== undefined)
+/** The kernel with costs judged, too. */
+export function withCosts(spec: KernelSpec): KernelSpec {
+  return spec.with.includes(COSTS) ? spec : { ...spec, with: [...spec.with, COSTS] };
+}
+
+/** The knob that asks for other judges than the plain ones; undefined: none does. */
+export function askedJudges({ with: plus, without: minus }: KernelSpec): string | undefined {
+  return plus.find((name) => (name.startsWith(PREFIX) || name === COSTS) && !minus.includes(name));
+}
+
+/** Throws UsageError if the kernel is to be tried in a way that `command` does not know. */
+export function refuseOtherJudges(spec: KernelSpec, command: string): void {
+  const name = askedJudges(spec);
+  if (name !== undefined)
     throw new UsageError(
-      `${command} runs each program once: differential.${mode} is for fuzz, campaign, replay, minimize and report`,
+      `${command} has the plain judges only: ${name} is for fuzz, campaign, replay, minimize and report`,
     );
 }

@@ -1,5 +1,5 @@
 // Is a counterexample the shortest of its kind? All shorter programs of its own scope are tried; what is found takes its place.
-import { differentialOf } from '../engine/differential.js';
+import { askedJudges } from '../engine/differential.js';
 import { type Engine, loadEngine } from '../engine/engine.js';
 import { flipped } from '../findings/cures.js';
 import { type Diagnosis, diagnose, type Finding, renewFinding, type Shortest } from '../findings/finding.js';
@@ -55,9 +55,9 @@ export class ShortestSearch {
       : this.#search(diagnosis, scope);
   }
 
-  /** The same for a finding: its id and text follow the program. A differential one stays: a search runs programs once. */
+  /** The same for a finding: its id and text follow the program. What other judges found stays: a search has the plain ones. */
   finding(finding: Finding): Finding {
-    if (differentialOf(finding.diagnosis.spec) !== undefined) return finding;
+    if (askedJudges(finding.diagnosis.spec) !== undefined) return finding;
     const { diagnosis, shortest } = this.of(finding.diagnosis);
     return renewFinding(this.#engine.catalogue, finding, diagnosis, shortest);
   }

@@ -24,6 +24,7 @@ const CONTENT = 2;
 const HANDLE = 3;
 const UFFD_WP = 4;
 const SOFT_DIRTY = 5;
+const EVENT = 7;
 
 /** The names that a sentence needs. */
 export interface Names {
@@ -52,6 +53,8 @@ export function difference({ detail, page, expected, got }: Violation, { whose, 
       return `After ${step} ${whose} ${two((on) => (on ? 'is write-protected by uffd-wp' : 'is not write-protected by uffd-wp'))}.`;
     case SOFT_DIRTY:
       return `After ${step} ${whose} ${two((on) => (on ? 'is reported soft-dirty' : 'is not reported soft-dirty'))}.`;
+    case EVENT:
+      return `In ${step} the access to ${whose} waits for another event ${first} than ${twin}.`;
     default:
       return `After ${step} the mapping of ${whose} is another one ${first} than ${twin}.`;
   }

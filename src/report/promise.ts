@@ -83,6 +83,10 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
     case 'permission-gained':
       if (detail >= FRESH) return `After ${step} ${whose} is writable without a store. ${FRESH_FAULTS[detail - FRESH]}`;
       return `${step} writes or reads ${whose}, which its VMA does not allow.`;
+    case 'needless-copy':
+      return `${step} copies ${whose}${detail === 1 ? ', just read from swap,' : ''} although nobody else uses the page: a cost, no failure.`;
+    case 'softdirty-spurious':
+      return `After ${step} ${whose} is reported soft-dirty, but nobody has written it since clear_refs: a cost, no failure.`;
     case 'fast-only-refused':
       return `Fast-only GUP in ${step} finds nothing at ${whose}, although the page is present and readable.`;
     default:

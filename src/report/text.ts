@@ -21,7 +21,7 @@ const INDENT = '      ';
 export function reportText(engine: Engine, diagnosis: Diagnosis, shortest?: Shortest): string {
   const { catalogue } = engine;
   const { spec, words, run, violation, cures, cause } = diagnosis;
-  const { slug } = catalogue.invariant(violation.invariant);
+  const { slug, judge, statement } = catalogue.invariant(violation.invariant);
   const items = printItems(words, catalogue.ops);
   const by = `${cause.leaf ? 'The entry was last set' : 'Decided'} in step ${cause.step} by`;
   const where = cause.function === 'none' ? [] : wrap(`${by} ${cause.function}: ${cause.decision}.`);
@@ -39,7 +39,7 @@ export function reportText(engine: Engine, diagnosis: Diagnosis, shortest?: Shor
     '',
     ...stepsText(run, words, catalogue, slug === 'tlb-stale'),
     '',
-    ...wrap(`broken: ${slug}: ${catalogue.invariant(violation.invariant).statement}`, '  => ', '     '),
+    ...wrap(`${judge === 'warning' ? 'a cost' : 'broken'}: ${slug}: ${statement}`, '  => ', '     '),
     '',
     ...curesText(cures),
     '',
