@@ -17,6 +17,10 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [/^reclaim\.skips_pinned$/, 'since v5.19 try_to_unmap refuses exclusive pages that may be pinned anyway'],
   [/^reuse\.never_large$/, 'since v6.18 reuse.large_folio decides before'],
   [/^numa\./, 'user space cannot ask for NUMA hints'],
+  [
+    /mprotect_batch_copies_write/,
+    'one call has to make a page of its own and, behind it, a shared one writable, which is rare',
+  ],
   [/migrat|mkdirty_sets_write/, 'a machine of one node cannot be asked to migrate a page'],
   [/^mutant\.(?:missing|fill|async)_/, 'no program here registers for missing pages, or asynchronously'],
   [/skip_pte_same|skips_flush|zap_forgets_flush/, 'shows between two threads on two CPUs only'],
