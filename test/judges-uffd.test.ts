@@ -33,6 +33,33 @@ const TRIALS: readonly Trial[] = [
     kernel: 'repaired +mutant.fill_overwrites',
     where: { expected: 2, got: 4, detail: 1 },
   },
+  // I17: what is dropped has changed; I12: protection where nobody asked for it; I8: a scan that does not flush
+  {
+    slug: 'tracking-gap',
+    program:
+      'mmap A thp; write A p1; uffd_reg A p0..p3 WP_ASYNC; pagemap_scan A p0..p3 WP; dontneed A p0..p3; pagemap_scan A p0..p3',
+    kernel: 'v6.18',
+    where: { page: 1, op: 5 },
+  },
+  {
+    slug: 'tracking-gap',
+    program:
+      'mmap A p0..p3; write A p1; uffd_reg A p0..p3 WP_ASYNC; pagemap_scan A p0..p3 WP; dontneed A p1; pagemap_scan A p1 FULL',
+    kernel: 'v6.18',
+    where: { page: 1, op: 5 },
+  },
+  {
+    slug: 'wp-stray',
+    program: 'mmap A p0; write A p0; pagemap_scan A p0 WP',
+    kernel: 'repaired -scan.require_async_vma',
+    where: { op: 2, detail: 0 },
+  },
+  {
+    slug: 'tlb-stale',
+    program: 'mmap A p0; write A p0; uffd_reg A p0 WP_ASYNC; pagemap_scan A p0 WP',
+    kernel: 'repaired +mutant.scan_forgets_flush',
+    where: { op: 3 },
+  },
   // Modes: what a registration for another mode leaves behind
   {
     slug: 'wp-stray',

@@ -313,6 +313,14 @@ const TRIALS: readonly Trial[] = [
     kernel: 'repaired +gupfast_only.read_needs_write',
     where: { mm: 0, page: 0 },
   },
+  // I17
+  {
+    slug: 'tracking-gap',
+    program:
+      'mmap A p0; write A p0; uffd_reg A p0 WP_ASYNC; pagemap_scan A p0 WP; pageout A p0; swapoff; write A p0; pageout A p0; pagemap_scan A p0',
+    kernel: 'repaired +mutant.scan_skips_swap',
+    where: { page: 0, op: 8, detail: 0 },
+  },
   // I21
   {
     slug: 'missing-events',

@@ -25,7 +25,8 @@ export function family(op: u32): u32 {
     case Op.MADV_FREE: return Family.ADVICE;
     case Op.MIGRATE: case Op.MIGRATE_BEGIN: case Op.MIGRATE_END: return Family.RMAP;
     case Op.UFFD_COPY:
-    case Op.UFFD_ZEROPAGE: return Family.FILLING;
+    case Op.UFFD_ZEROPAGE:
+    case Op.PAGEMAP_SCAN: return Family.FILLING;
   }
   return Family.MOVES;
 }

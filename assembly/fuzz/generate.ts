@@ -20,7 +20,8 @@ export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.G
 export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
   (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
-  (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE);
+  (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE) |
+  (ONE << Op.PAGEMAP_SCAN);
 /** Ops of shape X R->Q. */
 export const MOVES: u64 = ONE << Op.MREMAP;
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
@@ -229,6 +230,7 @@ function uniform_flags(op: u32, bits: u32): u32 {
       return (bits & 0xf3) | (mode == (F_UFFD_MISSING | F_UFFD_BOTH) ? 0 : mode);
     }
     case Op.UFFD_COPY: return bits & 1;
+    case Op.PAGEMAP_SCAN: return bits & 3;
     case Op.GUP: {
       const both = F_GUP_FAST | F_GUP_FAST_ONLY;
       return (bits & both) == both ? bits & ~both : bits;

@@ -7,7 +7,7 @@
 // u16 draws that run on thread 2; u32 draws that start a concurrent pair; u8 habits.
 import {
   F_COPY_WP, F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE,
-  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_BOTH, F_UFFD_EVENT_FORK,
+  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_SCAN_FULL, F_SCAN_WP, F_UFFD_BOTH, F_UFFD_EVENT_FORK,
   F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
@@ -81,6 +81,7 @@ function suiting(op: u32, context: u32): u32 {
     case Op.UNWP: return uffd == 0 ? 0 : uffd == 2 ? 3 : 1;
     case Op.WAKE: return uffd == 2 ? 3 : 0;
     case Op.UFFD_UNREG: case Op.UFFD_CLOSE: return uffd == 0 ? 0 : uffd;
+    case Op.PAGEMAP_SCAN: return uffd == 0 ? 1 : 3;
     case Op.UFFD_COPY: case Op.UFFD_ZEROPAGE: return uffd == 0 ? 0 : uffd == 2 ? 4 : 1;
   }
   return 1;
@@ -206,6 +207,7 @@ function register_otherwise(mix: usize, weights: usize): void {
   const a = register_mode(r >> 8) | features;
   const b = register_mode(r >> 16) | features;
   set_flags(mix, Op.UFFD_REG, a, a, b, register_mode(r >> 24) | features);
+  set_flags(mix, Op.PAGEMAP_SCAN, F_SCAN_WP, F_SCAN_WP, (r >> 6) & 1 ? F_SCAN_FULL : 0, (r >> 7) & 1 ? F_SCAN_WP | F_SCAN_FULL : 0);
   set_flags(mix, Op.UFFD_COPY, 0, F_COPY_WP, (r >> 5) & 1 ? F_COPY_WP : 0, 0);
 }
 function register_mode(r: u64): u32 {

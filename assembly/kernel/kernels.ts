@@ -207,6 +207,8 @@ export function kernelVector(id: u32): bool {
       on(K.UNWP_UPGRADES_WRITE);
       on(K.UFFD_WP_UNPOPULATED);
       on(K.UFFD_WP_ASYNC);
+      on(K.PAGEMAP_SCAN);
+      on(K.SCAN_REQUIRES_ASYNC_VMA);
       on(K.WP_PER_VMA);
       on(K.UFFD_MERGES_BY_OFFSET);
       on(K.GUP_LONGTERM_FAST);
@@ -251,6 +253,8 @@ export function kernelVector(id: u32): bool {
       kernelVector(Kernel.V6_18);
       on(K.SWAPIN_NEVER_BYPASSES);
       off(K.PMD_MODIFY_DROPS_DIRTY);
+      on(K.SCAN_NONE_IS_WRITTEN);
+      on(K.SCAN_HOLE_IS_WRITTEN);
       on(K.VMA_MERGE_KEEPS_SOFT_DIRTY);
       return true;
     case Kernel.REPAIRED:

@@ -71,9 +71,13 @@ export function knobRow(id: u32): string {
     case K.WP_PER_VMA: return "wp.per_vma\tbehaviour\ta1b92a3f14dc (v6.3)\tUFFDIO_WRITEPROTECT goes VMA by VMA over holes up to the first unregistered one (before: one VMA must hold the whole range, or nothing happens).";
     case K.UFFD_WP_UNPOPULATED: return "uffd.wp_unpopulated\tbehaviour\t2bad466cc9d9 (v6.4)\tUFFD_FEATURE_WP_UNPOPULATED exists: protecting a none PTE installs a marker.";
     case K.UFFD_UNREGISTER_WAKES_WP: return "uffd.unregister_wakes_wp\tbehaviour\tin no release (5.10 to 7.2 measured)\tUFFDIO_UNREGISTER of a write-protect-only range wakes the threads that sleep on it.";
-    case K.FILL_WP_READ_ONLY: return "fill.wp_read_only\tbehaviour\tv5.19 (from memory)\tUFFDIO_COPY with write-protection sets uffd-wp in a read-only VMA too.";
+    case K.FILL_WP_READ_ONLY: return "fill.wp_read_only\tbehaviour\tv5.19 (from memory; measured: 6.1.176, not 5.10.262)\tUFFDIO_COPY with write-protection sets uffd-wp in a read-only VMA too.";
     case K.UFFD_WP_ASYNC: return "uffd.wp_async\tbehaviour\td61ea1cb0095 (v6.7)\tUFFD_FEATURE_WP_ASYNC exists: a store to a protected page un-protects it, without an event.";
     case K.FILL_PREPARES_FIRST: return "fill.prepares_first\tbehaviour\t867a43a34ff8 (v6.9)\tUFFDIO_COPY and ZEROPAGE give the VMA an anon_vma before they find that they must refuse.";
+    case K.PAGEMAP_SCAN: return "pagemap.scan\tbehaviour\t52526ca7fdb9 (v6.7)\tPAGEMAP_SCAN exists.";
+    case K.SCAN_REQUIRES_ASYNC_VMA: return "scan.require_async_vma\tbehaviour\t4980e837cab7 (v6.7; broken in v6.7-rc)\tPAGEMAP_SCAN protects only what is registered for asynchronous write-protection.";
+    case K.SCAN_NONE_IS_WRITTEN: return "scan.none_is_written\tbehaviour\tJuly 2026 (fixes 2bad466cc9d9; measured: 7.2.12 and 6.18.44, not 6.18.15, 6.12.95)\tWhere nothing is mapped PAGEMAP_SCAN reports written, whatever categories it is asked for.";
+    case K.SCAN_HOLE_IS_WRITTEN: return "scan.hole_is_written\tbehaviour\tJuly 2026 (fixes 2bad466cc9d9; measured: 7.2.12 and 6.18.44, not 6.18.15, 6.12.95)\tWhere there is not even a page table, as after a huge page was dropped, PAGEMAP_SCAN reports written, and protects.";
     case K.SPLIT_CARRIES_DIRTY: return "split.carries_dirty\tbehaviour\t0ccf7f168e17, partly reverted by 624a2c94f5b7 (v6.1), back in v6.4\tA PMD split keeps the dirty bit in the PTEs (before: only in the page).";
     case K.MIGRATION_KEEPS_DIRTY: return "split_page.keeps_dirty\tbehaviour\t2e3468778dbe (v6.1)\tSplitting a huge page keeps the accessed and dirty bits of the PTEs (at first, dirty ones became soft-dirty).";
     case K.MIGRATION_KEEPS_CLEAN: return "split_page.keeps_soft_clean\tbehaviour\tmeasured: 6.12, not 6.1\tThe dirty bit that a split of a huge page keeps does not make the PTEs soft-dirty.";
@@ -127,6 +131,8 @@ export function knobRow(id: u32): string {
     case K.MUTANT_FILL_FORGETS_WP: return "mutant.fill_forgets_wp\tmutant\tseeded\tUFFDIO_COPY with write-protection leaves the page writable.";
     case K.MUTANT_FILL_OVERWRITES: return "mutant.fill_overwrites\tmutant\tseeded\tUFFDIO_COPY replaces what is there.";
     case K.MUTANT_ASYNC_KEEPS_WP: return "mutant.async_keeps_wp\tmutant\tseeded\tA store to a page that is write-protected asynchronously leaves uffd-wp set.";
+    case K.MUTANT_SCAN_FORGETS_FLUSH: return "mutant.scan_forgets_flush\tmutant\tseeded\tPAGEMAP_SCAN protects without a flush.";
+    case K.MUTANT_SCAN_SKIPS_SWAP: return "mutant.scan_skips_swap\tmutant\tseeded\tPAGEMAP_SCAN never reports what is swapped out.";
     case K.MUTANT_COPY_SKIPS_FLUSH: return "mutant.copy_skips_flush\tmutant\tseeded\twp_page_copy does not flush the old translation.";
     case K.MREMAP_MOVES_SEVERAL: return "mremap.moves_several\tbehaviour\td23cb648e365 (v6.17, from memory; measured: 6.18)\tA move to a fixed address takes several VMAs, holes included, each alone; one that is registered with a uffd must be the only one (before: -EFAULT, the target already unmapped).";
     case K.MREMAP_MOVES_TABLES: return "mremap.moves_tables\tbehaviour\t2c91bd4a4e2e (v5.0, from memory)\tmremap of all that a page table maps moves the table, whose entries do not become soft-dirty.";

@@ -120,6 +120,10 @@ export namespace K {
   export const FILL_WP_READ_ONLY: u32 = 214;
   export const UFFD_WP_ASYNC: u32 = 215;
   export const FILL_PREPARES_FIRST: u32 = 216;
+  export const SCAN_NONE_IS_WRITTEN: u32 = 217;
+  export const SCAN_HOLE_IS_WRITTEN: u32 = 218;
+  export const SCAN_REQUIRES_ASYNC_VMA: u32 = 219;
+  export const PAGEMAP_SCAN: u32 = 220;
 
   // Of the trial, not of the kernel: fuzz/differential.ts
   export const DIFFERENTIAL_PMD: u32 = 246;
@@ -181,6 +185,8 @@ export namespace K {
   export const MUTANT_FILL_FORGETS_WP: u32 = 224;
   export const MUTANT_FILL_OVERWRITES: u32 = 225;
   export const MUTANT_ASYNC_KEEPS_WP: u32 = 226;
+  export const MUTANT_SCAN_FORGETS_FLUSH: u32 = 227;
+  export const MUTANT_SCAN_SKIPS_SWAP: u32 = 228;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

@@ -136,7 +136,11 @@ export namespace P {
   export const MFILL_COPY: u32 = 132;
   export const MFILL_COPY_WP: u32 = 133;
   export const MFILL_ZEROPAGE: u32 = 134;
-  export const COUNT: u32 = 135;
+  export const PAGEMAP_SCAN: u32 = 135;
+  export const SCAN_HOLE: u32 = 136;
+  export const SCAN_PROTECTS: u32 = 137;
+  export const SCAN_PROTECTS_PMD: u32 = 138;
+  export const COUNT: u32 = 139;
 }
 
 /** Row for people: "function \t decision". */
@@ -230,6 +234,10 @@ export function pointRow(id: u32): string {
     case P.WP_HUGE_PMD_ASYNC: return "wp_huge_pmd\tuffd-wp set, asynchronous: split and go on at PTE level";
     case P.MFILL_COPY: return "mfill_atomic_install_pte\tmap the new page";
     case P.MFILL_COPY_WP: return "mfill_atomic_install_pte\twrite-protect it";
+    case P.PAGEMAP_SCAN: return "do_pagemap_scan\twhich pages were written";
+    case P.SCAN_HOLE: return "pagemap_scan_pte_hole\tno page table: written";
+    case P.SCAN_PROTECTS: return "make_uffd_wp_pte\treported, and protected again";
+    case P.SCAN_PROTECTS_PMD: return "make_uffd_wp_pmd\treported, and protected again";
     case P.MFILL_ZEROPAGE: return "mfill_atomic_pte_zeropage\tmap the zero page";
     case P.RECLAIM_THP: return "shrink_page_list\ta huge page goes as a whole";
     case P.PAGEOUT_SHARED: return "madvise_pageout\tmapped elsewhere too, or held: left alone";

@@ -165,7 +165,7 @@ function transitionSource(row: u32): string {
     case T.UNREGISTER: return "f369b07c8614 (v6.0)";
     case T.CLOSE: return "c88033efe9a3 (v6.9)";
     case T.MREMAP: return "0cef0bb836e3 (v6.13; measured: 6.12.95, not 6.1.176)";
-    case T.REREGISTER: return "in no release up to v7.2 (measured: 6.18)";
+    case T.REREGISTER: return "in no release up to v7.2 (measured: 6.12.95, 6.18.44, 7.2.12)";
   }
   return "";
 }

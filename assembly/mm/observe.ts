@@ -16,7 +16,7 @@ export namespace Obs {
   export const HREAD: u32 = 5;
   /** A write through a handle: handle, version. */
   export const HWRITE: u32 = 6;
-  /** The op of this index (not an access) took effect. */
+  /** The op of this index (not an access) took effect; pagemap_scan: version = the pages it reports. */
   export const SYSCALL: u32 = 7;
   /** A fault or GUP loop came back to the same state: mm, page. */
   export const NO_PROGRESS: u32 = 8;

@@ -6,6 +6,7 @@ import {
   mfill_atomic, MFILL_COPY, MFILL_COPY_WP, MFILL_ENOMEM, MFILL_REFUSED, MFILL_ZEROPAGE, mwriteprotect_range,
   userfaultfd_register, userfaultfd_release, userfaultfd_unregister, WP_ENOENT,
 } from '../mm/userfaultfd';
+import { pagemap_scan, PM_SCAN_FULL, PM_SCAN_WP } from '../mm/task_mmu';
 import {
   mm_uffd, pages_with, UFFD_EVENT_FORK, UFFD_EVENT_REMAP, UFFD_EVENT_REMOVE, UFFD_EVENT_UNMAP, UFFD_WP_ASYNC, UFFD_WP_UNPOPULATED,
   VM_UFFD, VM_UFFD_MISSING, VM_UFFD_WP,
@@ -13,7 +14,8 @@ import {
 import { interleaved, setInterleaved } from '../mm/vmf';
 import { done, mapped_pages } from './calls';
 import {
-  arg_mask, F_COPY_WP, F_UFFD_BOTH, F_UFFD_EVENT_FORK, F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING,
+  arg_mask, F_COPY_WP, F_SCAN_FULL, F_SCAN_WP, F_UFFD_BOTH, F_UFFD_EVENT_FORK, F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE,
+  F_UFFD_EVENT_UNMAP, F_UFFD_MISSING,
   F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED, Op, op_code, op_flags, op_page, R,
 } from './table';
 import { wake_sleepers } from './threads';
@@ -84,5 +86,12 @@ export function op_uffd_fill(mm: u32, word: u32, index: u32): u32 {
   if (filled == range) done(index);
   if (filled != 0 && !knob(K.MUTANT_FILL_FORGETS_WAKE)) wake(mm, filled);
   if (result & (MFILL_REFUSED | MFILL_ENOMEM)) return filled == 0 && result & MFILL_ENOMEM ? R.NOMEM : R.REFUSED;
+  return R.OK;
+}
+export function op_pagemap_scan(mm: u32, mask: u32, flags: u32, index: u32): u32 {
+  if (!knob(K.PAGEMAP_SCAN)) return R.REFUSED;
+  const how = (flags & F_SCAN_WP ? PM_SCAN_WP : 0) | (flags & F_SCAN_FULL ? PM_SCAN_FULL : 0);
+  // The version of this record: the pages reported.
+  observe(Obs.SYSCALL, 0, 0, 0, pagemap_scan(mm, mask, how), index, 0);
   return R.OK;
 }

@@ -20,7 +20,7 @@ import {
 import { op_madv_free } from './calls-advice';
 import { op_mremap } from './calls-moves';
 import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
-import { op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
+import { op_pagemap_scan, op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
   arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
 } from './table';
@@ -129,6 +129,10 @@ function exec_op(word: u32, index: u32): u32 {
       return alive && mask != 0 ? op_migrate(mm, mask, op_code(word) == Op.MIGRATE, index) : R.SKIP;
     }
     case Op.MIGRATE_END: return op_migrate_end(index);
+    case Op.PAGEMAP_SCAN: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_pagemap_scan(mm, mask, op_flags(word), index) : R.SKIP;
+    }
     case Op.UFFD_COPY:
     case Op.UFFD_ZEROPAGE: return alive ? op_uffd_fill(mm, word, index) : R.SKIP;
   }

@@ -39,7 +39,8 @@ export namespace Op {
   export const MIGRATE_END: u32 = 27;
   export const UFFD_COPY: u32 = 28;
   export const UFFD_ZEROPAGE: u32 = 29;
-  export const COUNT: u32 = 30;
+  export const PAGEMAP_SCAN: u32 = 30;
+  export const COUNT: u32 = 31;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -62,6 +63,8 @@ export const F_UFFD_EVENT_REMOVE: u32 = 32;
 export const F_UFFD_EVENT_UNMAP: u32 = 64;
 export const F_UFFD_EVENT_REMAP: u32 = 128;
 export const F_COPY_WP: u32 = 1;
+export const F_SCAN_WP: u32 = 1;
+export const F_SCAN_FULL: u32 = 2;
 export const F_GUP_WRITE: u32 = 1;
 export const F_GUP_PIN: u32 = 2;
 export const F_GUP_LONGTERM: u32 = 4;
@@ -174,6 +177,7 @@ export function opRow(code: u32): string {
     case Op.MIGRATE_BEGIN: return "migrate_begin\tX R\t\tThe first half of it: the pages' mappings are migration entries until migrate_end, or until somebody has to wait for it.";
     case Op.MIGRATE_END: return "migrate_end\t\t\tAll migrations under way come to their end.";
     case Op.UFFD_COPY: return "uffd_copy\tX R\t0=,1=WP\tUFFDIO_COPY: new contents where nothing is, write-protected with WP; wakes.";
+    case Op.PAGEMAP_SCAN: return "pagemap_scan\tX R\t0=,1=WP;0=,2=FULL\tPAGEMAP_SCAN for written pages (without uffd-wp); WP: and protect them again; FULL: asking for all that it can tell.";
     case Op.UFFD_ZEROPAGE: return "uffd_zeropage\tX R\t\tUFFDIO_ZEROPAGE: the zero page where nothing is; wakes.";
   }
   return "";

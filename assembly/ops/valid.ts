@@ -1,7 +1,8 @@
 // Which op words the table allows.
 import { NR_MMS } from '../mm/layout';
 import {
-  F_COPY_WP, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_UFFD_BOTH, F_UFFD_EVENT_FORK,
+  F_COPY_WP, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_SCAN_FULL, F_SCAN_WP,
+  F_UFFD_BOTH, F_UFFD_EVENT_FORK,
   F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED,
   Op, op_code, op_flags, op_mm, op_page, op_target, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT,
 } from './table';
@@ -16,6 +17,7 @@ function op_flag_mask(code: u32): u32 {
       return F_UFFD_EVENT_FORK | F_UFFD_WP_UNPOPULATED | F_UFFD_MISSING | F_UFFD_BOTH | F_UFFD_WP_ASYNC | F_UFFD_EVENT_REMOVE |
         F_UFFD_EVENT_UNMAP | F_UFFD_EVENT_REMAP;
     case Op.UFFD_COPY: return F_COPY_WP;
+    case Op.PAGEMAP_SCAN: return F_SCAN_WP | F_SCAN_FULL;
     case Op.GUP: return 0xff;
     case Op.MREMAP: return 15;
   }

@@ -11,7 +11,7 @@
 //   R with DONT_COW                        reads are not judged: the caller accepted the wrong side of a COW.
 //   anything after the owner's zap         weak.
 import {
-  DAX, descends, drop, foreign, FREED, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version,
+  changed, DAX, descends, drop, foreign, FREED, H, handle_life, handle_mm, handle_page, handle_state, handle_time, handle_version,
   has, held, hold, life, mask, MAPPED, owner_wrote, promise, promised, SCATTERED, set_handle_page, set_handle_state, SHARED, sign, uffd,
   UFFD_ASYNC, unprotected, WILD, WP_MAYBE, WP_YES, WRITABLE,
 } from './promises';
@@ -70,6 +70,7 @@ export function hwrite(h: u32, version: u32): void {
   sign(version, handle_life(h), page, true);
   if ((state & H.STRICT) != 0) {
     promise(handle_mm(h), page, version);
+    changed(handle_mm(h), 1 << page);
     drop(handle_mm(h), FREED, 1 << page);
     return;
   }
@@ -150,6 +151,16 @@ export function pinned(mm: u32): u32 {
     const state = handle_state(h);
     if (handle_mm(h) != mm || handle_life(h) != life(mm) || (state & H.PIN) == 0) continue;
     pages |= mask(mm, SCATTERED) | (handle_page(h) < 4 ? 0x0f : 0xf0);
+  }
+  return pages;
+}
+
+/** Pages that this process holds by GUP: what is written through a handle goes past any protection. */
+export function held_pages(mm: u32): u32 {
+  let pages: u32 = 0;
+  for (let m = held(); m != 0; m &= m - 1) {
+    const h = ctz(m);
+    if (handle_mm(h) == mm && handle_life(h) == life(mm)) pages |= 1 << handle_page(h);
   }
   return pages;
 }

@@ -47,7 +47,7 @@ export function invariantRow(id: u32): string {
     case I.NOT_EXCLUSIVE: return "not-exclusive\tstructure\tPageAnonExclusive means one reference from page tables and swap; write on private anonymous memory, and a pin, imply it.";
     case I.BATCH_DIFFERS: return "batch-differs\tdifferential\tA call over a range equals the same page by page, a PMD four PTEs, a page in swap one in memory.";
     case I.PERMISSION_GAINED: return "permission-gained\tstructure\tNo maintenance path ends with more permission than a fresh fault would give.";
-    case I.TRACKING_GAP: return "tracking-gap\tlater\tEvery content change since arming is reported by the armed tracker.";
+    case I.TRACKING_GAP: return "tracking-gap\treference\tEvery content change since arming is reported by the armed tracker.";
     case I.NEEDLESS_COPY: return "needless-copy\twarning\tNo copy when the faulting process is provably the only user (a cost, judged only on request).";
     case I.FAST_ONLY_REFUSED: return "fast-only-refused\tstructure\tA fast-only read GUP gets the page of a present, readable, ordinary leaf.";
     case I.MISSING_EVENTS: return "missing-events\treference\tAn access to nothing, where missing pages are registered, raises an event, and nothing else raises one.";

@@ -46,6 +46,10 @@ export const ABSENT: usize = 21;
 export const THP: usize = 22;
 /** Stored to since it was protected, in asynchronous mode: the entry must not carry uffd-wp. */
 export const UNPROTECTED: usize = 23;
+/** Protected asynchronously, and nobody holds the page: what changes its contents must be reported by the next scan. */
+export const ARMED: usize = 27;
+/** Has changed since, and no scan has started over. */
+export const CHANGED: usize = 28;
 
 /**
  * Given up by MADV_FREE and not stored to since: what is promised, or zeroes, which then stay. Its entry may go at any
@@ -225,6 +229,15 @@ export function unprotected(mm: u32, pages: u32): void {
   drop(mm, WP_YES, pages);
   drop(mm, WP_MAYBE, pages);
   add(mm, UNPROTECTED, pages & mask(mm, REGISTERED));
+}
+/** Contents that a scan has to report have changed. */
+// @ts-ignore: decorator
+@inline export function changed(mm: u32, pages: u32): void {
+  add(mm, CHANGED, pages & mask(mm, ARMED));
+}
+export function disarm(mm: u32, pages: u32): void {
+  drop(mm, ARMED, pages);
+  drop(mm, CHANGED, pages);
 }
 
 // ---- handles

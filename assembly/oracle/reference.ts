@@ -1,15 +1,16 @@
 // The reference memory: what each process must see, derived from what the program did and from nothing else.
 // Observations go in, violations come out. It shares no code and no knob with mm/.
 import {
-  ABSENT, add, DIRTY, drop, foreign, FREED, has, life, mask, MAPPED, MISSING, populate, promise, promised, REGISTERED, SHARED, sign,
+  ABSENT, add, changed, DIRTY, disarm, drop, foreign, FREED, has, life, mask, MAPPED, MISSING, populate, promise, promised,
+  REGISTERED, SHARED, sign,
   tick, TRACKING, UFFD_ASYNC, uffd, unprotected, UNPROTECTED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
 import { granted, hread, hwrite } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
-import { gave_up, move, syscall, unsure } from './syscalls';
+import { gave_up, move, scanned, syscall, unsure } from './syscalls';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
-import { arg_mask, F_GUP_WRITE, op_flags, op_page } from '../ops/table';
+import { arg_mask, F_GUP_WRITE, Op, op_code, op_flags, op_page } from '../ops/table';
 
 /** Flags of the event record: the access is a write; nothing was there. */
 const EVENT_WRITE: u32 = 1;
@@ -47,7 +48,8 @@ const FILLED_ZERO: u32 = 2;
       hwrite(obs_handle(o), obs_version(o));
       return;
     case Obs.SYSCALL:
-      syscall(word, obs_flags(o));
+      if (op_code(word) == Op.PAGEMAP_SCAN) scanned(word, obs_version(o));
+      else syscall(word, obs_flags(o));
       return;
     case Obs.WP_PARTIAL:
       unsure(mm, arg_mask(op_page(word)) & mask(mm, REGISTERED));
@@ -108,7 +110,10 @@ function first_touch(mm: u32, page: u32): void {
   const bit: u32 = 1 << page;
   if (!has(mm, WRITABLE, page)) violate(I.PERMISSION_GAINED, mm, page, NONE, promised(mm, page), version, 0);
   touched(mm, page);
-  if ((uffd(mm) & UFFD_ASYNC) != 0) unprotected(mm, bit);
+  if ((uffd(mm) & UFFD_ASYNC) != 0) {
+    unprotected(mm, bit);
+    changed(mm, bit);
+  }
   // detail 0: by the CPU.
   if (has(mm, WP_YES, page)) violate(I.WP_SILENT_WRITE, mm, page, NONE, promised(mm, page), version, 0);
   promise(mm, page, version);
@@ -139,7 +144,12 @@ function put_in(mm: u32, page: u32, version: u32, flags: u32): void {
   drop(mm, UNPROTECTED, bit);
   promise(mm, page, version);
   if ((flags & FILLED_ZERO) != 0) return;
-  if ((flags & FILLED_WP) != 0) add(mm, WP_YES, bit);
+  // Whoever fills with protection knows what he has filled.
+  if ((flags & FILLED_WP) != 0) {
+    add(mm, WP_YES, bit);
+    disarm(mm, bit);
+  }
+  changed(mm, bit);
   sign(version, life(mm), page, false);
   drop(mm, SHARED, bit);
   add(mm, DIRTY, bit & mask(mm, TRACKING));

@@ -1,12 +1,15 @@
 // What each call promises once it has taken effect.
 import {
-  ABSENT, add, begin_life, copy_contents, DAX, DIRTY, drop, end_life, filled, FREED, has, held, life, MAPPED, mask, MISSING, move_page,
+  ABSENT, add, ARMED, begin_life, changed, CHANGED, copy_contents, DAX, DIRTY, disarm, drop, end_life, filled, FREED, has, held,
+  life, MAPPED, mask, MISSING, move_page,
   populate, promise_zeroes, REGISTERED, release, SCATTERED, set_mask, set_uffd, SHARED, THP, TRACKING, uffd, UFFD_ASYNC, UFFD_FORKS,
   UFFD_REMAPS, UFFD_UNPOPULATED, UNPROTECTED, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
-import { detach, follow, owner_forks, pinned } from './handles';
+import { detach, follow, held_pages, owner_forks, pinned } from './handles';
+import { I } from './invariants';
+import { NONE, violate } from './report';
 import {
-  arg_first, arg_mask, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_UFFD_BOTH, F_UFFD_MISSING, Op, op_code, op_flags, op_mm, op_page,
+  arg_first, arg_mask, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_SCAN_WP, F_UFFD_BOTH, F_UFFD_MISSING, Op, op_code, op_flags, op_mm, op_page,
   op_target, op_y,
 } from '../ops/table';
 
@@ -53,11 +56,13 @@ export function syscall(word: u32, flags: u32): void {
       return;
     case Op.UFFD_UNREG:
       unprotect(mm, pages);
+      disarm(mm, pages);
       drop(mm, REGISTERED, pages);
       no_longer_missing(mm, pages);
       return;
     case Op.UFFD_CLOSE:
       unprotect(mm, 0xff);
+      disarm(mm, 0xff);
       set_mask(mm, REGISTERED, 0);
       no_longer_missing(mm, 0xff);
       set_uffd(mm, 0);
@@ -67,6 +72,7 @@ export function syscall(word: u32, flags: u32): void {
       return;
     case Op.UNWP:
       unprotect(mm, pages);
+      disarm(mm, pages);
       return;
     case Op.PUT:
       release(op_y(word));
@@ -84,6 +90,7 @@ export function syscall(word: u32, flags: u32): void {
 
 function unmap(mm: u32, pages: u32): void {
   zap(mm, pages);
+  disarm(mm, pages);
   drop(mm, MAPPED, pages);
   drop(mm, WRITABLE, pages);
   drop(mm, REGISTERED, pages);
@@ -104,6 +111,7 @@ export function move(word: u32, moved: u32, zapped: u32): void {
   const to = arg_first(op_target(word));
   unmap(mm, (zapped << to) & mask(mm, MAPPED));
   set_mask(mm, SCATTERED, 0xff);
+  disarm(mm, (moved << from) | (moved << to));
   for (let rest = moved; rest != 0; rest &= rest - 1) {
     const page = from + ctz(rest);
     const there = to + ctz(rest);
@@ -131,6 +139,7 @@ function map(mm: u32, range: u32, how: u32): void {
 
 /** Private pages dropped: zeroes again, protection and dirtiness gone with the entry, held pages no longer this one. */
 function zap(mm: u32, pages: u32): void {
+  changed(mm, pages & filled(mm));
   promise_zeroes(mm, pages);
   unprotect(mm, pages);
   add(mm, ABSENT, pages);
@@ -141,6 +150,7 @@ function zap(mm: u32, pages: u32): void {
 }
 /** The pages may go, entries and all, until somebody stores to them. Some may be gone already: those that were in swap. */
 function give_up(mm: u32, pages: u32): void {
+  disarm(mm, pages);
   add(mm, FREED, pages);
   drop(mm, DIRTY, pages);
   add(mm, WP_MAYBE, pages & mask(mm, WP_YES));
@@ -162,15 +172,16 @@ function register(mm: u32, pages: u32, how: u32, flags: u32): void {
   set_uffd(mm, forks | unpopulated | remaps | ((flags & GRANTED_ASYNC) != 0 ? UFFD_ASYNC : 0));
   const missing = (how & (F_UFFD_MISSING | F_UFFD_BOTH)) != 0;
   const wp = (how & F_UFFD_MISSING) == 0;
-  let changed = pages;
-  if (missing && wp) changed &= ~(mask(mm, MISSING) & mask(mm, REGISTERED));
-  else changed &= ~mask(mm, missing ? MISSING : REGISTERED);
-  if (missing) add(mm, MISSING, changed);
-  else no_longer_missing(mm, changed);
-  if (wp) add(mm, REGISTERED, changed);
+  let other = pages;
+  if (missing && wp) other &= ~(mask(mm, MISSING) & mask(mm, REGISTERED));
+  else other &= ~mask(mm, missing ? MISSING : REGISTERED);
+  if (missing) add(mm, MISSING, other);
+  else no_longer_missing(mm, other);
+  if (wp) add(mm, REGISTERED, other);
   else {
-    unprotect(mm, changed);
-    drop(mm, REGISTERED, changed);
+    unprotect(mm, other);
+    disarm(mm, other);
+    drop(mm, REGISTERED, other);
   }
 }
 
@@ -186,6 +197,8 @@ function protect(mm: u32, pages: u32): void {
   add(mm, WP_MAYBE, pages & ~mask(mm, WP_YES));
   drop(mm, WP_MAYBE, sure);
   drop(mm, UNPROTECTED, pages);
+  disarm(mm, pages);
+  if ((uffd(mm) & UFFD_ASYNC) != 0) add(mm, ARMED, sure & ~(held() != 0 ? held_pages(mm) : 0));
 }
 function unprotect(mm: u32, pages: u32): void {
   drop(mm, WP_YES, pages);
@@ -198,6 +211,7 @@ export function unsure(mm: u32, pages: u32): void {
   drop(mm, WP_YES, pages);
   add(mm, WP_MAYBE, pages);
   drop(mm, UNPROTECTED, pages);
+  disarm(mm, pages);
 }
 
 function fork(parent: u32, child: u32): void {
@@ -246,4 +260,15 @@ export function gave_up(word: u32): void {
 /** A fork that ran out of memory midway: no child, but it had begun to share the parent's pages. */
 export function fork_failed(parent: u32): void {
   if (held() != 0) owner_forks(parent, 0xff);
+}
+
+/** PAGEMAP_SCAN reported these pages of its range as written. */
+export function scanned(word: u32, reported: u32): void {
+  const mm = op_mm(word);
+  if ((uffd(mm) & UFFD_ASYNC) == 0) return;
+  const range = arg_mask(op_page(word)) & mask(mm, REGISTERED);
+  for (let m = mask(mm, ARMED) & mask(mm, CHANGED) & range & ~reported; m != 0; m &= m - 1) {
+    violate(I.TRACKING_GAP, mm, ctz(m), NONE, 1, 0, 0);
+  }
+  if ((op_flags(word) & F_SCAN_WP) != 0) protect(mm, reported & range);
 }

@@ -6,7 +6,8 @@ import {
 } from '../mm/pgtable';
 import { anon_vma, mm_uffd, vm_flags, vma_shift, vma_starts } from '../mm/vma';
 import {
-  ABSENT, DAX, DIRTY, FREED, MAPPED, mask, MISSING, promised, REGISTERED, SCATTERED, SHARED, THP, TRACKING, uffd, UNPROTECTED, WP_MAYBE,
+  ABSENT, ARMED, CHANGED, DAX, DIRTY, FREED, MAPPED, mask, MISSING, promised, REGISTERED, SCATTERED, SHARED, THP, TRACKING, uffd,
+  UNPROTECTED, WP_MAYBE,
   WP_YES, WRITABLE,
 } from '../oracle/promises';
 import { frame, nrPages, put, slot, Symmetry, symmetry, version } from './names';
@@ -43,7 +44,7 @@ function migrating(e: u64): u32 {
 }
 function fill_promises(mm: u32, page: u32): u32 {
   return (((mask(mm, MISSING) >> page) & 1) << 10) | (((mask(mm, ABSENT) >> page) & 1) << 11) | (((mask(mm, THP) >> page) & 1) << 12) |
-    (((mask(mm, UNPROTECTED) >> page) & 1) << 13);
+    (((mask(mm, UNPROTECTED) >> page) & 1) << 13) | (((mask(mm, ARMED) >> page) & 1) << 14) | (((mask(mm, CHANGED) >> page) & 1) << 15);
 }
 /** anon_vmas are told apart within a process only: the first page of this order that has the same. */
 // @ts-ignore: decorator

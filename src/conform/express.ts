@@ -108,6 +108,7 @@ export class Expresser {
       case 'migrate_end':
       case 'uffd_copy':
       case 'uffd_zeropage':
+      case 'pagemap_scan':
         return undefined;
       case 'mremap':
         // Of four 4 KiB pages the model moves the page table, as it is.

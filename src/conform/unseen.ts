@@ -22,7 +22,10 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
     'one call has to make a page of its own and, behind it, a shared one writable, which is rare',
   ],
   [/migrat|mkdirty_sets_write/, 'a machine of one node cannot be asked to migrate a page'],
-  [/^mutant\.(?:missing|fill|async)_/, 'no program here registers for missing pages, or asynchronously'],
+  [
+    /^mutant\.(?:missing|fill|async|scan)_|^scan\.|^pagemap\./,
+    'no program here registers for missing pages, or asynchronously',
+  ],
   [/skip_pte_same|skips_flush|zap_forgets_flush/, 'shows between two threads on two CPUs only'],
   [
     /_reuse\.keeps_wp$|\.event_needs_write$|^copy\.keeps_uffd_wp$/,

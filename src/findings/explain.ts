@@ -127,6 +127,12 @@ function eventText(
     }
     case 'hread':
       return [`${handle(seen.handle)} shows ${content}`];
+    case 'syscall': {
+      const word = words[seen.op];
+      if (word === undefined || ops[decodeOp(word).code]!.name !== 'pagemap_scan') return [];
+      const pages = Array.from({ length: 8 }, (_, page) => page).filter((page) => (seen.version >> page) & 1);
+      return [`it reports ${pages.length === 0 ? 'nothing' : pages.map((page) => `p${page}`).join(' ')}`];
+    }
     case 'no-progress':
       return [`${again}the fault loop at ${where} is back in the same state`];
     case 'fast-refused':

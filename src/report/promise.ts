@@ -65,6 +65,8 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
       if (detail === 1)
         return `${step} should wake the thread that sleeps on ${whose}, and does not; nobody else will.`;
       return `The fault loop of ${step} at ${whose} comes back to the same state: it never ends.`;
+    case 'tracking-gap':
+      return `${whose} has changed since it was armed, but the scan of ${step} does not report it.`;
     case 'missing-events':
       if (detail === 1) return `${step} raises a missing-page event for ${whose}, which is not registered for any.`;
       return `${step} finds something at ${whose}, where nothing was: it should have been an event.`;

@@ -325,6 +325,27 @@ export const CORPUS: readonly CorpusEntry[] = [
     note: 'The feature of 2bad466cc9d9 (v6.4) granted, but no marker installed.',
   },
   {
+    id: 'T2-18',
+    name: 'pagemap-scan-arms-unregistered-vma',
+    spec: kernel('v6.7', [], ['scan.require_async_vma']),
+    slugs: ['wp-stray', 'wp-writable'],
+    trigger: 'mmap A p0; write A p0; pagemap_scan A p0 WP; write A p0',
+    triggerLength: 4,
+    fix: turnOn('scan.require_async_vma'),
+    note: '52526ca7fdb9 (v6.7-rc) before 4980e837cab7.',
+  },
+  {
+    id: 'T2-19',
+    name: 'pagemap-scan-misses-zapped',
+    spec: kernel('v6.18'),
+    slugs: ['tracking-gap'],
+    trigger:
+      'mmap A thp; write A p0; uffd_reg A p0..p3 WP_ASYNC; pagemap_scan A p0..p3 WP; dontneed A p0..p3; pagemap_scan A p0..p3',
+    triggerLength: 6,
+    fix: turnOn('scan.hole_is_written', 'scan.none_is_written'),
+    note: 'Two patches of July 2026; 6.18.15 and 6.12.95 have the flaw, 6.18.44 and 7.2.12 have not.',
+  },
+  {
     id: 'T2-20',
     name: 'forced-write-gup-side-effects',
     spec: kernel('v5.8', ['clear_refs.flushes']),
