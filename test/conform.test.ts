@@ -84,7 +84,7 @@ describe('programs that a kernel can express', () => {
       const never = ['migrate', 'migrate_begin', 'migrate_end', 'uffd_copy', 'uffd_zeropage', 'pagemap_scan'];
       const missing = ops.map(({ name }) => name).filter((name) => !names.has(name));
       const impossible = layout === 'pte' ? ['numa_hint', 'thp_split'] : ['numa_hint'];
-      assert.deepEqual(missing, [...impossible, 'mremap', ...never]);
+      assert.deepEqual(missing.toSorted(), [...impossible, ...never].toSorted());
     });
   }
 
