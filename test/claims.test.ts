@@ -36,4 +36,20 @@ describe('claims about kernels', () => {
       rmSync(folder, { recursive: true, force: true });
     }
   });
+
+  it('KSM takes write-protection away', { ...needs('userfaultfd'), timeout: MINUTE }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'breakcow-'));
+    try {
+      const program = join(folder, 'claim');
+      const compiler = process.env.CC || 'cc';
+      const source = join(CLAIMS, 'ksm-drops-uffd-wp.c');
+      execFileSync(compiler, ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', program, source]);
+      const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
+      const expected = status === 4 ? /# SKIP/ : status === 0 ? /^ok 1 /m : /^not ok 1 /m;
+      assert.match(stdout, expected);
+      if (release().startsWith('6.18.') && status !== 4) assert.equal(status, 1, stdout);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

@@ -43,6 +43,8 @@ const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
   'T3-03a': /several NUMA nodes/,
   'T3-03b': /several NUMA nodes/,
   'T3-05': /several NUMA nodes/,
+  'T3-06': /ksmd/,
+  'T3-07': /ksmd/,
 };
 
 /** Does the kernel, as modelled, fail the test? On what user space sees there. */

@@ -77,6 +77,7 @@ describe('what can come after a state is a function of its fingerprint', () => {
     ['seed', 'dax=1,gup=common+asked,zap=0', 800],
     ['v7.2', 'pages=3,asleep=2,mprotect=1,softdirty=1', 250],
     ['repaired', 'migrate=1,gup=common,mprotect=1,softdirty=1', 400],
+    ['repaired', 'ksm=1,pages=2,gup=common,zap=0', 400],
     ['v6.1', 'migrate=1,pages=4,pmds=1,gup=W.PIN', 250],
   ];
   for (const [kernel, scope, walks] of scopes) {

@@ -6,6 +6,8 @@ import { FRESH, keepsDirty, MARKER, OUT, SHARED_WPED, THP, THP_WPED, WPED, WPED_
 
 const HELD_OUT = `${FRESH}; h=gup A p0 R GET; pageout A p0`;
 const PINNED_WPED = `${FRESH}; h=gup A p0 W PIN; uffd_reg A p0 EVENT_FORK; wp A p0`;
+/** Two pages of equal contents that KSM may merge: the second becomes the KSM page. */
+const EQUAL = 'mmap A p0..p3; write A p0 same; write A p1 same; mergeable A p0..p3';
 const UNSHARE = { given: SHARED_WPED, when: 'fault A UNSHARE' };
 
 type Outcome = Pick<Row, 'leaf' | 'page' | 'result'>;
@@ -77,6 +79,30 @@ const CONSTRUCTORS: readonly Cell[] = [
     when: 'migrate A p0',
     kept: { page: { A0: 'copied excl' } },
     lost: { page: { A0: 'copied shared' } },
+  },
+  {
+    cell: 'ksm.keeps_uffd_wp',
+    on: ['repaired'],
+    given: `${EQUAL}; uffd_reg A p0; wp A p0`,
+    when: 'ksm_merge',
+    kept: a0('P A U SD'),
+    lost: a0('P A SD'),
+  },
+  {
+    cell: 'ksm.keeps_uffd_wp',
+    on: ['v5.7', 'v6.18'],
+    given: `${EQUAL}; uffd_reg A p0; wp A p0`,
+    when: 'ksm_merge',
+    kept: a0('P A U'),
+    lost: a0('P A'),
+  },
+  {
+    cell: 'ksm.keeps_soft_dirty',
+    on: ['v5.7', 'v6.18', 'repaired'],
+    given: EQUAL,
+    when: 'ksm_merge',
+    kept: a0('P A SD'),
+    lost: a0('P A'),
   },
   { cell: 'unuse.keeps_uffd_wp', on: ['v5.7'], given: WPED_OUT, when: 'swapoff', kept: a0('P U'), lost: a0('P') },
   {

@@ -32,6 +32,7 @@ const slugs = (violations: readonly Violation[]) => [
 
 const PROTECTED = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0';
 const FORKED = 'mmap A p0; write A p0; fork A->B';
+const EQUAL = 'mmap A p0..p3; write A p0 same; write A p1 same; mergeable A p0..p3';
 const MIGRATING = `${PROTECTED}; migrate_begin A p0`;
 
 const TRIALS: readonly Trial[] = [
@@ -83,6 +84,28 @@ const TRIALS: readonly Trial[] = [
     slug: 'pin-detached',
     program: 'mmap A p0; write A p0; h=gup A p0 W GET; migrate A p0; write A p0; hwrite h',
     kernel: 'repaired +mutant.migrate_ignores_refs',
+  },
+  // KSM: I6, I11, I14, I10 by what the draft does, I4.
+  { slug: 'wp-lost', program: `${EQUAL}; uffd_reg A p0 WP; wp A p0; ksm_merge`, kernel: 'v7.2', where: { page: 0 } },
+  { slug: 'softdirty-lost', program: `${EQUAL.replace('write', 'clear_refs A; write')}; ksm_merge`, kernel: 'v7.2' },
+  {
+    slug: 'not-exclusive',
+    program: `${EQUAL}; ksm_merge; munmap A p1; write A p0`,
+    kernel: 'reuse-draft-1',
+    where: { detail: 5 },
+  },
+  {
+    slug: 'pin-detached',
+    program: `${EQUAL}; h=gup A p0 W GET; ksm_merge; write A p0; hwrite h`,
+    kernel: 'repaired +mutant.ksm_ignores_refs',
+  },
+  // Through a write reference by GET, whose page fork has shared and MADV_FREE has cleaned.
+  {
+    slug: 'cow-leak',
+    program:
+      'mmap A p0; write A p0; mergeable A p0; fork A->C; h=gup C p0 W GET; madv_free C p0; fork C->B; ksm_merge; hwrite h',
+    kernel: 'repaired -ksm.always_checks_refs',
+    where: { mm: 0 },
   },
 ];
 

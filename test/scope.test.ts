@@ -29,6 +29,7 @@ const anyScope: fc.Arbitrary<Scope> = fc
       mprotect: fc.boolean(),
       softdirty: fc.boolean(),
       migrate: fc.boolean(),
+      ksm: fc.boolean(),
       numa: fc.boolean(),
       dax: fc.boolean(),
       cpus: fc.integer({ min: 1, max: 2 }),

@@ -27,6 +27,7 @@ export function family(op: u32): u32 {
     case Op.UFFD_COPY:
     case Op.UFFD_ZEROPAGE:
     case Op.PAGEMAP_SCAN: return Family.FILLING;
+    case Op.MERGEABLE: case Op.UNMERGEABLE: case Op.KSM_MERGE: return Family.RMAP;
   }
   return Family.MOVES;
 }
@@ -35,7 +36,8 @@ export function family_presence(op: u32): u32 {
   return 12;
 }
 export function family_weight(op: u32): u32 {
-  if (op == Op.MIGRATE_BEGIN) return 3;
+  if (op == Op.MIGRATE_BEGIN || op == Op.KSM_MERGE) return 3;
+  if (op == Op.UNMERGEABLE) return 1;
   return 2;
 }
 

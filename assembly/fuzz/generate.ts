@@ -5,7 +5,7 @@ import { pmd_vm_flags, vm_flags, VM_READ, VM_UFFD, VM_UFFD_WP, VM_WRITE } from '
 import {
   arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, F_UFFD_BOTH, F_UFFD_MISSING, Op, op_word, OP_PAIR,
   OP_SCHEDULE_SHIFT,
-  PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0, PAGE_ARG_PMD1,
+  PAGE_ARG_ALL, PAGE_ARG_COUNT, PAGE_ARG_PMD0, PAGE_ARG_PMD1, F_WRITE_SAME,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
 import {
@@ -21,13 +21,13 @@ export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPR
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
   (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
   (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE) |
-  (ONE << Op.PAGEMAP_SCAN);
+  (ONE << Op.PAGEMAP_SCAN) | (ONE << Op.MERGEABLE) | (ONE << Op.UNMERGEABLE);
 /** Ops of shape X R->Q. */
 export const MOVES: u64 = ONE << Op.MREMAP;
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
   (ONE << Op.WAKE) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE);
 const NEEDS_HANDLE: u64 = (ONE << Op.HREAD) | (ONE << Op.HWRITE) | (ONE << Op.PUT);
-export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF) | (ONE << Op.MIGRATE_END);
+export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF) | (ONE << Op.MIGRATE_END) | (ONE << Op.KSM_MERGE);
 /** Only these run on a CPU of their own and can be the first of a concurrent pair. */
 export const ACCESSES: u64 = ONE_PAGE;
 
@@ -223,6 +223,7 @@ function draw_uniform_move(op: u32, mm: u32, r: u64, s: u64): u32 {
 function uniform_flags(op: u32, bits: u32): u32 {
   switch (op) {
     case Op.MMAP: return bits & 15 ? bits >> 7 : F_MMAP_DAX;
+    case Op.WRITE: return bits & 15 ? 0 : F_WRITE_SAME;
     case Op.MPROTECT:
     case Op.PAGEOUT: return bits & 1;
     case Op.UFFD_REG: {

@@ -25,7 +25,8 @@ export namespace Kernel {
   export const V6_18: u32 = 18;
   export const V7_2: u32 = 19;
   export const REPAIRED: u32 = 20;
-  export const COUNT: u32 = 21;
+  export const REUSE_DRAFT_1: u32 = 21;
+  export const COUNT: u32 = 22;
 }
 
 function set(id: u32, on: bool): void {
@@ -136,6 +137,7 @@ export function kernelVector(id: u32): bool {
     case Kernel.V5_9:
       kernelVector(Kernel.V5_7);
       on(K.REUSE_PAGE_COUNT);
+      on(K.REUSE_KSM_CHECK);
       on(K.FORK_EARLY_COPY);
       on(K.FORK_SPLITS_PINNED_PMD);
       return true;
@@ -220,6 +222,7 @@ export function kernelVector(id: u32): bool {
       on(K.UPGRADE_PMD);
       on(K.MIGRATE_PMD_KEEPS_WP);
       on(K.MIGRATE_PMD_WP);
+      on(K.KSM_BREAKS_BY_UNSHARE);
       return true;
     case Kernel.V6_12:
       kernelVector(Kernel.V6_7);
@@ -257,6 +260,13 @@ export function kernelVector(id: u32): bool {
       on(K.SCAN_HOLE_IS_WRITTEN);
       on(K.VMA_MERGE_KEEPS_SOFT_DIRTY);
       return true;
+    case Kernel.REUSE_DRAFT_1:
+      // Its second slip, "and" for "or" in the check under the page lock, takes a race to show.
+      kernelVector(Kernel.V5_9);
+      off(K.REUSE_KSM_CHECK);
+      off(K.FORK_EARLY_COPY);
+      off(K.FORK_SPLITS_PINNED_PMD);
+      return true;
     case Kernel.REPAIRED:
       kernelVector(Kernel.V7_2);
       on(K.UFFD_UNREGISTER_WAKES_WP);
@@ -268,6 +278,8 @@ export function kernelVector(id: u32): bool {
       on(K.DIRTY_THEN_WRPROTECT);
       on(K.CLEAR_REFS_DOWNGRADES_MIGRATION);
       on(K.MIGRATE_PMD_KEEPS_CLEAN);
+      carries(C.KSM, true, true, false);
+      on(K.KSM_ALWAYS_CHECKS_REFS);
       return true;
   }
   return false;
@@ -285,6 +297,7 @@ export function kernelRow(id: u32): string {
     case Kernel.BREAK_COW_V3_FOLLOWUP: return "break-cow-v3-followup\tbreak-cow-v3\tPeter Xu answering Jann Horn, 11 Aug 2020\tv3 whose page lookup honours FOLL_BREAK_COW.";
     case Kernel.DONT_COW: return "dont-cow\tbreak-cow-v3-followup\tLinus Torvalds, 10 Aug 2020 (discussed only)\tThe inverse flag: break by default, DONT_COW opts out.";
     case Kernel.PIN_BC: return "pin-bc\tv5.9\tPeter Xu, 15 Sep 2020\tEnforced COW for FOLL_PIN only, on v5.9-rc before fork's early copy.";
+    case Kernel.REUSE_DRAFT_1: return "reuse-draft-1\tv5.9\tLinus Torvalds, 11 Aug 2020\tThe first draft of reuse by page_count, which forgets KSM.";
     case Kernel.V5_9: return "v5.9\tv5.7\trelease, Oct 2020\tReuse by page_count (09854ba94c6a), enforced COW reverted, fork copies pinned pages early.";
     case Kernel.V5_10: return "v5.10\tv5.9\trelease (LTS, 5.10.262 measured)\tAs the long-term branch ends: leaves pinned pages alone and decides on uffd-wp at fork like v5.12 and v5.14.";
     case Kernel.V5_12: return "v5.12\tv5.9\trelease, Apr 2021\tclear_refs and reclaim leave pinned pages alone.";

@@ -98,6 +98,10 @@ export function knobRow(id: u32): string {
     case K.DIRTY_THEN_WRPROTECT: return "migrate.wrprotects_last\tbehaviour\t96a9c287e25d (v6.2), gone again with 3c811f7883c4 (v6.4)\tMigration and split, which restore dirty, write-protect last where the entry is not to be writable.";
     case K.CLEAR_REFS_DOWNGRADES_MIGRATION: return "clear_refs.downgrades_migration\tbehaviour\tin no release (derived: the entry loses soft-dirty, but stays writable)\tclear_refs makes writable migration entries read-only, so that the next store is noticed.";
     case K.MIGRATE_PMD_KEEPS_CLEAN: return "migrate_pmd.keeps_soft_clean\tbehaviour\tin no release (derived: pmd_mkdirty sets soft-dirty on x86)\tThe dirty bit that a migration restores in a PMD does not make it soft-dirty.";
+    case K.REUSE_KSM_CHECK: return "reuse.ksm_check\tbehaviour\t1a0cf26323c8, 09854ba94c6a (v5.9); not in the draft of 11 Aug 2020 (Kara)\tA KSM page is never reused in place (v5.8: only once it has left KSM), although one mapping may be its one reference.";
+    case K.KSM_BREAKS_BY_UNSHARE: return "ksm.breaks_by_unshare\tbehaviour\td7c0e68dab98 (v6.2)\tMADV_UNMERGEABLE breaks KSM by an unshare fault (before: by a write fault, which fails where uffd-wp is set).";
+    case K.KSM_ALWAYS_CHECKS_REFS: return "ksm.always_checks_refs\tbehaviour\tin no release (derived: write_protect_page looks at nothing where the entry is read-only and clean)\tA page that somebody holds is not merged, even if its entry needs no write-protection.";
+    case K.MUTANT_KSM_IGNORES_REFS: return "mutant.ksm_ignores_refs\tmutant\tseeded\tA page that somebody holds is merged all the same.";
     case K.MUTANT_MIGRATE_IGNORES_REFS: return "mutant.migrate_ignores_refs\tmutant\tseeded\tA page moves although somebody holds it.";
     case K.MUTANT_MIGRATE_WRONG_SETTER: return "mutant.migrate_wrong_setter\tmutant\tseeded (T3-03)\ttry_to_migrate_one sets uffd-wp where a present leaf has it.";
     case K.MUTANT_MIGRATE_WRONG_GETTER: return "mutant.migrate_wrong_getter\tmutant\tseeded (T3-03)\tremove_migration_pte looks for uffd-wp and soft-dirty where a present leaf has them.";

@@ -187,6 +187,11 @@ export namespace K {
   export const MUTANT_ASYNC_KEEPS_WP: u32 = 226;
   export const MUTANT_SCAN_FORGETS_FLUSH: u32 = 227;
   export const MUTANT_SCAN_SKIPS_SWAP: u32 = 228;
+  // KSM
+  export const REUSE_KSM_CHECK: u32 = 245;
+  export const KSM_BREAKS_BY_UNSHARE: u32 = 252;
+  export const MUTANT_KSM_IGNORES_REFS: u32 = 253;
+  export const KSM_ALWAYS_CHECKS_REFS: u32 = 254;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

@@ -140,7 +140,12 @@ export namespace P {
   export const SCAN_HOLE: u32 = 136;
   export const SCAN_PROTECTS: u32 = 137;
   export const SCAN_PROTECTS_PMD: u32 = 138;
-  export const COUNT: u32 = 139;
+  export const KSM_HELD: u32 = 139;
+  export const KSM_REPLACE: u32 = 140;
+  export const KSM_STABLE: u32 = 141;
+  export const BREAK_KSM: u32 = 142;
+  export const REUSE_KSM_PAGE: u32 = 143;
+  export const COUNT: u32 = 144;
 }
 
 /** Row for people: "function \t decision". */
@@ -283,6 +288,11 @@ export function pointRow(id: u32): string {
     case P.MIGRATION_WRPROTECT: return "change_pte_range\twritable migration entry becomes read-only";
     case P.COPY_MIGRATION_PTE: return "copy_nonpresent_pte\tshare the migration entry";
     case P.COPY_PMD_MIGRATION: return "copy_huge_pmd\tshare the migration entry";
+    case P.KSM_HELD: return "write_protect_page\tsomebody holds it: not merged";
+    case P.KSM_REPLACE: return "replace_page\tthe merged page takes its place";
+    case P.KSM_STABLE: return "try_to_merge_with_ksm_page\tthe page enters the stable tree";
+    case P.BREAK_KSM: return "break_ksm\tfault for a page of its own";
+    case P.REUSE_KSM_PAGE: return "reuse_ksm_page\tonly this mapping is left: it leaves the stable tree";
     case P.SPLIT_PMD_MIGRATION: return "__split_huge_pmd\tPMD migration entry becomes four";
     case P.CLEAR_REFS_PINNED: return "clear_soft_dirty\tmay be pinned: left alone";
   }

@@ -103,6 +103,7 @@ function rowName(row: u32): string {
     case C.ANON_MARKER: return "anon_marker";
     case C.MREMAP: return "mremap";
     case C.MIG_REMOVE: return "migrate_end";
+    case C.KSM: return "ksm";
   }
   return "";
 }
@@ -119,6 +120,7 @@ function rowFunction(row: u32): string {
     case C.ANON_MARKER: return "do_anonymous_page over a marker";
     case C.MREMAP: return "move_ptes";
     case C.MIG_REMOVE: return "remove_migration_pte";
+    case C.KSM: return "replace_page (KSM)";
   }
   return "";
 }
@@ -129,6 +131,7 @@ function cellSource(row: u32, column: u32): string {
   if (row == C.UNSHARE_COPY) return "cell\tc89357e27f20 (v5.19)";
   if (isMove(row) && column == Column.SOFT_DIRTY) return "cell\tmove_soft_dirty_pte (v3.11, from memory)";
   if (row == C.SPLIT_ZERO) return "cell\tv6.4 (from memory; measured: 5.10.262, 6.1.176)";
+  if (row == C.KSM) return "cell\tin no release (measured: 6.18 drops uffd-wp; T3-07)";
   if (row == C.ANON_MARKER) return "cell\t2bad466cc9d9 (v6.4)";
   if (column == Column.EXCLUSIVE) return "cell\t1493a1917dca, 6c287605fd56 (v5.19)";
   return "cell\tf45ec5ff16a7 (v5.7)";
@@ -142,6 +145,7 @@ function cellUsed(row: u32, column: u32): bool {
   if (rowName(row) == "") return false;
   if (isMove(row)) return row == C.MREMAP && column != Column.EXCLUSIVE;
   if (row == C.MIG_REMOVE) return true;
+  if (row == C.KSM) return column != Column.EXCLUSIVE;
   if (column == Column.EXCLUSIVE) return row == C.SWAPIN || row == C.UNUSE || row == C.SPLIT || row == C.SWAPOUT;
   if (column == Column.SOFT_DIRTY) return row == C.SWAPIN || row == C.UNUSE || row == C.UNSHARE_COPY || row == C.SPLIT || row == C.SWAPOUT;
   return true;

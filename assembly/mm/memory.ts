@@ -8,20 +8,19 @@ import {
   do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pmd,
   __split_huge_pud,
 } from './huge_memory';
+import { reuse_ksm_page } from './ksm';
 import { migration_entry_wait } from './migrate';
 import { anon_vma_prepare } from './mmap';
 import { numa_restore } from './mprotect';
 import {
-  alloc_page, compound_head, DAX_PFN, folio_maybe_mapped_shared, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
-  page_count, page_count_batched, page_mapcount, page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page,
-  SetPageAnonExclusive, set_page_version, total_mapcount, ZERO_PFN,
+  alloc_page, compound_head, DAX_PFN, folio_maybe_mapped_shared, get_page, is_special_pfn, NO_PAGE, page_add_rmap, page_count,
+  page_count_batched, page_mapcount, page_remove_rmap, page_swap, page_version, PageAnonExclusive, PageCompound, put_page,
+  SetPageAnonExclusive, set_page_version, total_mapcount, ZERO_PFN, PageKsm,
 } from './page';
 import {
-  is_migration_entry, is_pte_marker, is_swap_pmd, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
-  pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite,
-  pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_swp_exclusive, pte_uffd_wp, pte_write,
-  pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SPECIAL,
-  _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_migration_entry, is_pte_marker, is_swap_pmd, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_marker_uffd_wp, pte_mkdirty,
+  pte_mkwrite, pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_swp_exclusive, pte_uffd_wp, pte_write, pte_wrprotect,
+  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import {
   free_swap_cache, may_bypass_swap_cache, reuse_swap_page, should_try_to_free_swap, swap_free, swapin, swapin_bypass,
@@ -232,13 +231,14 @@ function wp_can_reuse_page(f: u32): bool {
   if (knob(K.REUSE_SWAPCACHE_AWARE)) return wp_can_reuse_anon_folio(f);
   if (knob(K.REUSE_PAGE_COUNT)) {
     at(P.REUSE_BY_COUNT);
-    return page_count_batched(f) == 1 && page_mapcount(f) == 1;
+    return page_count_batched(f) == 1 && page_mapcount(f) == 1 && !(knob(K.REUSE_KSM_CHECK) && PageKsm(f));
   }
   at(P.REUSE_BY_MAPCOUNT);
-  return reuse_swap_page(f);
+  return PageKsm(f) ? reuse_ksm_page(f) : reuse_swap_page(f);
 }
 /** Ownership of a page that is not (yet) known exclusive, v5.18 and later. */
 function wp_can_reuse_anon_folio(f: u32): bool {
+  if (knob(K.REUSE_KSM_CHECK) && PageKsm(f)) return false;
   if (knob(K.REUSE_LARGE_FOLIO) && PageCompound(f)) return wp_can_reuse_large_folio(f);
   if (knob(K.REUSE_NEVER_LARGE) && PageCompound(f)) return false;
   const refs = page_count(f);
@@ -342,7 +342,7 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
       if (should_try_to_free_swap(f, (flags & FAULT_FLAG_WRITE) != 0)) try_to_free_swap(f);
     }
     const remembered = knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.SWAPIN, Column.EXCLUSIVE)) && pte_swp_exclusive(e);
-    if (remembered || page_count(f) == 1) {
+    if (!PageKsm(f) && (remembered || page_count(f) == 1)) {
       at(P.SWAPIN_EXCLUSIVE);
       if (knob(K.REUSE_SWAPIN_EXCLUSIVE)) SetPageAnonExclusive(f);
       if (knob(K.SWAPIN_READ_MAPS_WRITABLE)) {

@@ -3,7 +3,7 @@ import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_PMDS } from './layout';
-import { compound_head, is_special_pfn, page_count, page_mapcount, PageAnonExclusive, PageCompound } from './page';
+import { compound_head, is_special_pfn, page_count, page_mapcount, PageAnonExclusive, PageCompound, PageKsm } from './page';
 import {
   is_migration_entry, is_pte_marker, is_swap_pmd, make_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
   pte_dirty, pte_mkdirty, pte_mkwrite, pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write,
@@ -109,7 +109,7 @@ function change_present(mode: u32, vma: u32, e: u64, huge: bool): u64 {
 function numa_skips_pte(e: u64): bool {
   if (pte_protnone(e)) return true;
   const f = pte_pfn(e);
-  if (is_special_pfn(f)) return true;
+  if (is_special_pfn(f) || PageKsm(f)) return true;
   return knob(K.NUMA_SKIPS_BY_COUNT) ? page_count(f) != 1 : page_mapcount(f) != 1;
 }
 

@@ -3,6 +3,9 @@
 // Record (u32): bits 0..3 kind, 4..5 mm, 6..9 page, 10..11 handle, 12..19 version, 20..25 op index, 26..31 flags.
 import { OBS, OBS_COUNT, OBS_MAX } from './layout';
 
+/** The version that every `write ... same` stores: nobody's in particular. */
+export const COMMON_VERSION: u32 = 0x7f;
+
 export namespace Obs {
   /** A load finished: mm, page, version read. */
   export const LOAD: u32 = 1;

@@ -13,6 +13,8 @@ export const PG_DIRTY: u32 = 4;
 export const PG_COMPOUND: u32 = 8;
 /** Isolated for migration, on the head: its mappings are migration entries, and the migration has a reference. */
 export const PG_MIGRATING: u32 = 0x40;
+/** In the stable tree of KSM. */
+export const PG_KSM: u32 = 0x80;
 
 /** MADV_FREE: not swapbacked, so reclaim drops it unless it is dirty. On every page of a THP. */
 export const PG_LAZYFREE: u32 = 16;
@@ -70,6 +72,10 @@ export const NO_PAGE: u32 = 0xff;
 // @ts-ignore: decorator
 @inline export function ClearPageAnonExclusive(f: u32): void {
   set_page_flags(f, page_flags(f) & ~PG_EXCLUSIVE);
+}
+// @ts-ignore: decorator
+@inline export function PageKsm(f: u32): bool {
+  return (page_flags(f) & PG_KSM) != 0;
 }
 // @ts-ignore: decorator
 @inline export function set_page_dirty(f: u32): void {

@@ -4,7 +4,7 @@ import {
 } from './layout';
 import {
   alloc_page, compound_head, get_page, NO_PAGE, PageCompound, page_add_rmap, page_count, page_flags, page_mapcount,
-  page_swap, page_version, PG_MIGRATING, put_page, SetPageAnonExclusive, set_page_dirty, set_page_version, total_mapcount,
+  page_swap, page_version, PageKsm, PG_MIGRATING, put_page, SetPageAnonExclusive, set_page_dirty, set_page_version, total_mapcount,
 } from './page';
 import {
   is_swap_pte, pfn_bits, pmd_at, pmd_trans_huge, pte_at, pte_mkold, pte_swp_exclusive, pte_swp_soft_dirty,
@@ -132,6 +132,7 @@ export function page_map_swapcount(f: u32): u32 {
 }
 /** reuse_swap_page(): one mapping or swap entry in all; takes the page out of the swap cache then. */
 export function reuse_swap_page(f: u32): bool {
+  if (PageKsm(f)) return false;
   if (page_map_swapcount(f) > 1) return false;
   if (page_swap(f)) delete_from_swap_cache(f);
   return true;

@@ -4,6 +4,8 @@ import { _PAGE_ACCESSED, _PAGE_NX, _PAGE_PRESENT, _PAGE_USER, mm_at } from './pg
 
 export const VM_READ: u32 = 0x01;
 export const VM_WRITE: u32 = 0x02;
+/** MADV_MERGEABLE. */
+export const VM_MERGEABLE: u32 = 0x04;
 export const VM_SHARED: u32 = 0x08;
 /** Faults on nothing are events. */
 export const VM_UFFD_MISSING: u32 = 0x10;

@@ -8,7 +8,7 @@ import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_SLOTS } from './layout';
 import {
   ClearPageAnonExclusive, compound_head, folio_change, folio_test, is_special_pfn, page_count, page_flags, page_mapcount,
   page_maybe_dma_pinned, page_remove_rmap, page_remove_rmap_pmd, page_swap, PageAnonExclusive, PageCompound, PG_DIRTY,
-  PG_LAZYFREE, put_page, set_page_dirty, set_page_flags, total_mapcount,
+  PG_LAZYFREE, put_page, set_page_dirty, set_page_flags, total_mapcount, PageKsm,
 } from './page';
 import {
   pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_pfn, pte_present, set_pmd_at, set_pte_at, swp_entry, SWP_TYPE_SWAP,
@@ -113,6 +113,8 @@ function try_to_unmap(f: u32, page: u32, slot: u32): bool {
 }
 /** Swaps out the small page `f`, mapped at `page`. It stays where it cannot be reclaimed. */
 function shrink_page(f: u32, page: u32): void {
+  // Not modelled: see ksm.ts.
+  if (PageKsm(f)) return;
   if (page_flags(f) & PG_LAZYFREE) {
     discard_folio(f);
     return;

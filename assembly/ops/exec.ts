@@ -5,6 +5,7 @@ import {
   FREE_MASK, MAX_OPS, MM_ALIVE, MM_GEN, NR_FRAMES, OBS_COUNT, OP_RESULT, PRISTINE, PROGRAM, RESULTS, THREADS, TOUCHED, VMF,
   VMF_SIZE, WORLD, WORLD_SIZE,
 } from '../mm/layout';
+import { ksm_do_scan } from '../mm/ksm';
 import { unmap_region, zap_page_range } from '../mm/madvise';
 import { change_protection, CP_PROT_NUMA, mprotect_fixup } from '../mm/mprotect';
 import { migrate_folios_move } from '../mm/migrate';
@@ -21,6 +22,9 @@ import { op_madv_free } from './calls-advice';
 import { op_mremap } from './calls-moves';
 import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
 import { op_pagemap_scan, op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
+import { op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
+import { op_ksm_madvise, op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
+import { op_uffd_close, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
   arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
 } from './table';
@@ -135,6 +139,14 @@ function exec_op(word: u32, index: u32): u32 {
     }
     case Op.UFFD_COPY:
     case Op.UFFD_ZEROPAGE: return alive ? op_uffd_fill(mm, word, index) : R.SKIP;
+    case Op.MERGEABLE:
+    case Op.UNMERGEABLE: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_ksm_madvise(mm, mask, op_code(word) == Op.MERGEABLE, index) : R.SKIP;
+    }
+    case Op.KSM_MERGE:
+      ksm_do_scan();
+      return done(index);
   }
   return R.SKIP;
 }
@@ -154,6 +166,8 @@ function takes_mmap_lock(word: u32): bool {
     case Op.EXIT:
     case Op.MPROTECT:
     case Op.CLEAR_REFS:
+    case Op.MERGEABLE:
+    case Op.UNMERGEABLE:
     case Op.MREMAP:
     case Op.UFFD_REG:
     case Op.UFFD_UNREG:

@@ -40,7 +40,10 @@ export namespace Op {
   export const UFFD_COPY: u32 = 28;
   export const UFFD_ZEROPAGE: u32 = 29;
   export const PAGEMAP_SCAN: u32 = 30;
-  export const COUNT: u32 = 31;
+  export const MERGEABLE: u32 = 31;
+  export const UNMERGEABLE: u32 = 32;
+  export const KSM_MERGE: u32 = 33;
+  export const COUNT: u32 = 34;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -49,6 +52,7 @@ export const PAGE_ARG_ALL: u32 = 10;
 export const PAGE_ARG_COUNT: u32 = 11;
 
 // Flags of the ops, as they stand in bits 16..24.
+export const F_WRITE_SAME: u32 = 1;
 export const F_MMAP_THP: u32 = 1;
 export const F_MMAP_DAX: u32 = 2;
 export const F_MPROTECT_RW: u32 = 1;
@@ -151,7 +155,7 @@ export function opRow(code: u32): string {
     case Op.MMAP: return "mmap\tX R\t0=anon,2=dax;0=,1=thp\tMap private memory, readable and writable: anonymous (optionally THP-enabled), or a DAX-like file that a huge PUD can map (whole range only).";
     case Op.MUNMAP: return "munmap\tX R\t\tUnmap.";
     case Op.READ: return "read\tX P\t\tLoad by the CPU.";
-    case Op.WRITE: return "write\tX P\t\tStore by the CPU; every store writes a value of its own.";
+    case Op.WRITE: return "write\tX P\t0=,1=same\tStore by the CPU; every store writes a value of its own, but for same, which writes one that all share.";
     case Op.FORK: return "fork\tX->Y\t\tFork X; Y must not exist.";
     case Op.EXIT: return "exit\tX\t\tX exits; its handles stay.";
     case Op.MPROTECT: return "mprotect\tX R\t0=R,1=RW\tChange protection.";
@@ -179,6 +183,9 @@ export function opRow(code: u32): string {
     case Op.UFFD_COPY: return "uffd_copy\tX R\t0=,1=WP\tUFFDIO_COPY: new contents where nothing is, write-protected with WP; wakes.";
     case Op.PAGEMAP_SCAN: return "pagemap_scan\tX R\t0=,1=WP;0=,2=FULL\tPAGEMAP_SCAN for written pages (without uffd-wp); WP: and protect them again; FULL: asking for all that it can tell.";
     case Op.UFFD_ZEROPAGE: return "uffd_zeropage\tX R\t\tUFFDIO_ZEROPAGE: the zero page where nothing is; wakes.";
+    case Op.MERGEABLE: return "mergeable\tX R\t\tMADV_MERGEABLE: KSM may merge equal pages there.";
+    case Op.UNMERGEABLE: return "unmergeable\tX R\t\tMADV_UNMERGEABLE: no longer, and what is merged there is taken apart.";
+    case Op.KSM_MERGE: return "ksm_merge\t\t\tksmd goes over all mergeable memory of all processes.";
   }
   return "";
 }

@@ -8,7 +8,7 @@ import {
   FAULTS_TAKEN, HANDLE_SIZE, HANDLES, MM_HAS_PINNED, NR_SLEEPERS, PG_PINS, SLEEPER_SIZE, SLEEPERS,
 } from '../mm/layout';
 import { handle_mm_fault, wp_page_copy_install } from '../mm/memory';
-import { Obs, observe } from '../mm/observe';
+import { COMMON_VERSION, Obs, observe } from '../mm/observe';
 import {
   compound_head, DAX_PFN, get_page, is_special_pfn, page_flags, page_ref, page_version, set_page_version,
 } from '../mm/page';
@@ -24,8 +24,8 @@ import {
   VM_FAULT_MISSING, VM_FAULT_OOM,  VM_FAULT_SIGBUS, VM_FAULT_SLEEP, VM_FAULT_YIELD,
 } from '../mm/vmf';
 import {
-  F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_cpu, op_flags, op_mm, op_page, op_y,
-  R,
+  F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, F_WRITE_SAME, Op, op_code, op_cpu, op_flags, op_mm,
+  op_page, op_y, R,
 } from './table';
 
 /** More turns than any loop that still gets somewhere takes, also against a hostile second thread. */
@@ -191,7 +191,7 @@ function run_access(): u32 {
       } else f = walk(mm, page, write, cpu);
       if (f != NO_FRAME) {
         if (write) {
-          const version = vmf_index() + 1;
+          const version = op_flags(word) & F_WRITE_SAME ? COMMON_VERSION : vmf_index() + 1;
           set_page_version(f, version);
           observe(Obs.STORE, mm, page, 0, version, vmf_index(), 0);
         } else observe(Obs.LOAD, mm, page, 0, page_version(f), vmf_index(), 0);

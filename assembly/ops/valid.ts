@@ -4,13 +4,14 @@ import {
   F_COPY_WP, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_SCAN_FULL, F_SCAN_WP,
   F_UFFD_BOTH, F_UFFD_EVENT_FORK,
   F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED,
-  Op, op_code, op_flags, op_mm, op_page, op_target, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT,
+  F_WRITE_SAME, Op, op_code, op_flags, op_mm, op_page, op_target, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT,
 } from './table';
 
 /** Flags an op takes, as a mask. */
 function op_flag_mask(code: u32): u32 {
   switch (code) {
     case Op.MMAP: return F_MMAP_THP | F_MMAP_DAX;
+    case Op.WRITE: return F_WRITE_SAME;
     case Op.MPROTECT: return F_MPROTECT_RW;
     case Op.PAGEOUT: return F_PAGEOUT_MADV;
     case Op.UFFD_REG:

@@ -13,7 +13,7 @@ import {
 } from '../mm/pgtable';
 import {
   compound_head, DAX_PFN, is_special_pfn, PageAnonExclusive, PageCompound, page_flags, page_mapcount, page_pins,
-  page_ref, page_swap, page_version, PG_ANON, PG_EXCLUSIVE, PG_MIGRATING, total_mapcount,
+  page_ref, page_swap, page_version, PG_ANON, PG_EXCLUSIVE, PG_KSM, PG_MIGRATING, total_mapcount,
 } from '../mm/page';
 import { VM_SOFTDIRTY, VM_UFFD_WP, VM_WRITE, vm_flags } from '../mm/vma';
 import { K, knob } from '../kernel/knobs';
@@ -112,6 +112,8 @@ export function fast_gup_must_find(mm: u32, page: u32): bool {
     const f = pte_pfn(e);
     if ((bad_bits(e, vma) | bad_page(f)) != 0) explain_leaf(mm, page, e, vma, f);
     const flags = page_flags(f);
+    // detail 5: a page of KSM.
+    if ((flags & PG_KSM) != 0 && pte_write(e)) violate(I.NOT_EXCLUSIVE, mm, page, NONE, 0, 1, 5);
     if (knob(K.REUSE_EXCLUSIVE) && (flags & PG_ANON) != 0) check_exclusive(mm, page, e, f, flags);
   } else check_nonpresent(mm, page, e, vma);
 }

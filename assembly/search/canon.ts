@@ -14,16 +14,16 @@ import { encode_handles, encode_sleepers } from './encode-handles';
 import { encode_mm, promises_at } from './encode-mm';
 import { encode_lost, encode_named, encode_special } from './encode-pages';
 import { DEAD, end, forget_names, names_begin, nrPages, put, stir, Symmetry, symmetry } from './names';
-import { presentBits, relevance_begin, swapBits, vmaBits } from './relevance';
+import { ordered, presentBits, relevance_begin, swapBits, vmaBits } from './relevance';
 
 let nrMms: u32 = 2;
 let pageOrders: u32 = 1;
 /** Scope: what is merged, processes, pages per order, orders at PAGE_ORDERS, words at ALPHABET. */
 export function canon_begin(level: u32, mms: u32, pages: u32, orders: u32, words: u32): void {
-  names_begin(level, pages);
   relevance_begin(words, pages);
+  names_begin(ordered ? min<u32>(level, Symmetry.FRAMES) : level, pages);
   nrMms = mms;
-  pageOrders = orders;
+  pageOrders = ordered ? 1 : orders;
 }
 
 function hash(): u64 {

@@ -1,6 +1,7 @@
 // Names by first mention: what the encoding of a state calls frames, swap slots and values; and where it is written.
 import { FREE_MASK, HPAGE_PMD_NR, NR_FRAMES } from '../mm/layout';
 import { PageCompound } from '../mm/page';
+import { COMMON_VERSION } from '../mm/observe';
 import { WILD } from '../oracle/promises';
 import { ENCODING, FRAME_NAME, FRAME_QUEUE, SLOT_NAME, SLOT_QUEUE, VERSION_NAME, VERSION_QUEUE } from './area';
 
@@ -86,7 +87,7 @@ function name_frame(f: u32): u32 {
 }
 // @ts-ignore: decorator
 @inline export function version(v: u32): u32 {
-  if (v == 0 || v == WILD) return v;
+  if (v == 0 || v == WILD || v == COMMON_VERSION) return v;
   const at = VERSION_NAME + (v as usize);
   const name: u32 = load<u8>(at);
   if (name != 0) return name;

@@ -16,6 +16,8 @@ export let pageBits: u32 = 0xff;
 export let getsForWrite: bool = true;
 /** Is a uffd used for more than write-protection that raises events? */
 export let fills: bool = true;
+/** Does some op go over processes and pages in their order? Then they must not trade names. */
+export let ordered: bool = false;
 /** No page has a neighbour, so no VMA can merge. */
 export let apart: bool = false;
 
@@ -36,6 +38,7 @@ export function relevance_begin(words: u32, pages: u32): void {
   for (let k: u32 = 1; k < pages; k++) {
     if (load<u8>(PAGE_ORDERS + (k as usize)) == load<u8>(PAGE_ORDERS + ((k - 1) as usize)) + 1) apart = false;
   }
+  ordered = ((codes >> Op.KSM_MERGE) & 1) != 0;
   const tracks = (codes >> Op.CLEAR_REFS) & 1;
   const swaps = codes & (((1 as u64) << Op.PAGEOUT) | ((1 as u64) << Op.SWAPOFF) | ((1 as u64) << Op.MADV_FREE));
   // Accessed decides about MADV_PAGEOUT alone.

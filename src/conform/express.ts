@@ -106,6 +106,9 @@ export class Expresser {
       case 'migrate':
       case 'migrate_begin':
       case 'migrate_end':
+      case 'mergeable':
+      case 'unmergeable':
+      case 'ksm_merge':
       case 'uffd_copy':
       case 'uffd_zeropage':
       case 'pagemap_scan':
@@ -115,6 +118,8 @@ export class Expresser {
         return this.#layout === 'pte' && this.#can.has('SOFT_DIRTY') && fields.page >= PAGE_COUNT
           ? undefined
           : [encodeOp(fields)];
+      case 'write':
+        return [encodeOp({ ...fields, flags: 0 })];
       case 'pageout':
         if (!this.#can.has('SWAP')) return undefined;
         return [encodeOp({ ...fields, flags: vocabulary.flag('pageout', 'madv') })];

@@ -84,7 +84,7 @@ export const UNSENT: readonly UnsentRow[] = [
   {
     id: 'no-system-call',
     unsent:
-      'numa_hint; migrate, at once or in two steps; a DAX mapping; read-only long-term pins, BREAK_COW, DONT_COW, fast-only',
+      'numa_hint; migrate, at once or in two steps; KSM; a DAX mapping; read-only long-term pins, BREAK_COW, DONT_COW, fast-only',
     reason: 'Nothing in user space asks for it; GUP becomes the nearest flavour that a system call takes.',
   },
   {

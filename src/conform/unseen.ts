@@ -21,6 +21,7 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
     /mprotect_batch_copies_write/,
     'one call has to make a page of its own and, behind it, a shared one writable, which is rare',
   ],
+  [/ksm/, 'ksmd serves the whole machine: programs do not drive it'],
   [/migrat|mkdirty_sets_write/, 'a machine of one node cannot be asked to migrate a page'],
   [
     /^mutant\.(?:missing|fill|async|scan)_|^scan\.|^pagemap\./,

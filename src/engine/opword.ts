@@ -78,3 +78,6 @@ export function pagesOf(page: number): readonly number[] {
   const [first, count] = page === 8 ? [0, 4] : page === 9 ? [4, 4] : [0, 8];
   return Array.from({ length: count }, (_, i) => first + i);
 }
+
+/** Content that every `write ... same` stores (COMMON_VERSION of assembly/mm/observe.ts); others are op index + 1. */
+export const COMMON_VERSION = 0x7f;

@@ -70,6 +70,11 @@ function perProcess(scope: Scope, pages: Pages): string[] {
     ...on(scope.mprotect, [...each('mprotect', both, ' R'), ...each('mprotect', both, ' RW')]),
     ...on(scope.numa, each('numa_hint', both)),
     ...on(scope.migrate, [...each('migrate', both), ...each('migrate_begin', both)]),
+    ...on(scope.ksm, [
+      ...threads.flatMap((thread) => single.map((page) => `write ${thread} ${page} same`)),
+      ...each('mergeable', both),
+      ...each('unmergeable', both),
+    ]),
     ...on(scope.softdirty, ['clear_refs X']),
     ...each('thp_split', pages.huge),
     ...on(
@@ -101,6 +106,7 @@ export function operations(scope: Scope): string[] {
     ...names.flatMap((from) => names.filter((to) => to !== from).map((to) => `fork ${from}->${to}`)),
     ...(scope.swap ? ['swapoff'] : []),
     ...(scope.migrate ? ['migrate_end'] : []),
+    ...(scope.ksm ? ['ksm_merge'] : []),
     ...handlesOf(scope).flatMap((h) => (gupFlavours(scope).length === 0 ? [] : [`put ${h}`])),
     ...handlesOf(scope).flatMap((h) => (writes ? [`hwrite ${h}`] : [])),
   ];

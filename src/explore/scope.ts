@@ -27,6 +27,8 @@ export interface Scope {
   readonly numa: boolean;
   /** migrate, migrate_begin, migrate_end. */
   readonly migrate: boolean;
+  /** mergeable, unmergeable, ksm_merge, and stores of the same value. */
+  readonly ksm: boolean;
   /** A mapping of the DAX-like file. */
   readonly dax: boolean;
   /** Threads of each process, each on a CPU of its own: 1 or 2. */
@@ -68,6 +70,7 @@ export const DEFAULT_SCOPE: Scope = {
   softdirty: false,
   numa: false,
   migrate: false,
+  ksm: false,
   dax: false,
   cpus: 1,
   pairs: false,
@@ -126,6 +129,7 @@ const KEYS: { readonly [K in keyof Scope]: Key<Scope[K]> } = {
   softdirty: flag('clear_refs'),
   numa: flag('numa_hint'),
   migrate: flag('migrate, migrate_begin, migrate_end'),
+  ksm: flag('mergeable, unmergeable, ksm_merge, write same'),
   dax: flag('the DAX-like file'),
   cpus: range(1, 2, 'threads of each process, each on its own CPU'),
   pairs: flag('two threads at once, by every schedule (needs cpus=2)'),
@@ -207,6 +211,7 @@ export function scopeWords(scope: Scope): string {
     scope.pins === 0 ? 'no GUP' : `${COUNTED(scope.pins, 'GUP handle')} (${gupFlavours(scope).join(', ') || 'none'})`,
     ...(scope.uffd === 'none' ? [] : [`at most ${COUNTED(scope.asleep, 'thread')} asleep`]),
     ...(scope.migrate ? ['with migration'] : []),
+    ...(scope.ksm ? ['with KSM'] : []),
     ...(scope.cpus > 1 ? [`${scope.cpus} threads each`] : []),
     ...(missing.length > 0 ? [`no ${missing.join(', ')}`] : []),
   ].join(', ');

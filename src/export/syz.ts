@@ -133,6 +133,10 @@ class SyzWriter {
         return 'syzkaller knows no swap device of the machine';
       case 'numa_hint':
         return 'no call asks for it';
+      case 'mergeable':
+      case 'unmergeable':
+      case 'ksm_merge':
+        return 'ksmd serves the whole machine, at its own pace';
       case 'migrate':
       case 'migrate_begin':
       case 'migrate_end':

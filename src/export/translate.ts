@@ -32,6 +32,10 @@ export function translate(program: Uint32Array, ops: readonly OpInfo[], holder: 
         throw new Inexpressible(`${text}: NUMA hinting cannot be asked for`);
       case 'migrate':
         throw new Inexpressible(`${text}: only a machine of several NUMA nodes moves a page when asked`);
+      case 'mergeable':
+      case 'unmergeable':
+      case 'ksm_merge':
+        throw new Inexpressible(`${text}: ksmd serves the whole machine, at its own pace`);
       case 'migrate_begin':
       case 'migrate_end':
         throw new Inexpressible(`${text}: nobody can stop a migration midway`);

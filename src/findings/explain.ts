@@ -2,7 +2,7 @@
 import type { Catalogue } from '../engine/catalogue.js';
 import type { Observation } from '../engine/observation.js';
 import type { OpInfo } from '../engine/optable.js';
-import { decodeOp, MM_NAMES, PAGE_COUNT, RESULT, RESULT_NAMES } from '../engine/opword.js';
+import { COMMON_VERSION, decodeOp, MM_NAMES, PAGE_COUNT, RESULT, RESULT_NAMES } from '../engine/opword.js';
 import { type Leaf, leafText, type Mm, type Page, type Translation, type World } from '../engine/world.js';
 import { type HandleName, handleNames, printItems, printOp } from '../text/print.js';
 import { type Decision, decisionsOf, type Section, sectionsOf } from './sections.js';
@@ -56,6 +56,7 @@ export interface Step {
 /** "what A wrote in step 6", "zeroes": a content version in words. */
 export function contentText(version: number, words: Uint32Array, ops: readonly OpInfo[], handle: HandleName): string {
   if (version === 0) return 'zeroes';
+  if (version === COMMON_VERSION) return 'the value that all share';
   const word = words[version - 1];
   if (word === undefined) return `unknown data (version ${version})`;
   const fields = decodeOp(word);

@@ -1,5 +1,5 @@
 // The machine at one step, against the step before: what stands where, and what has just changed.
-import { MM_NAMES, PAGE_COUNT } from '../engine/opword.js';
+import { COMMON_VERSION, MM_NAMES, PAGE_COUNT } from '../engine/opword.js';
 import { type Leaf, leafText, type Mm, type World } from '../engine/world.js';
 import { type Arrow, arrowsBetween } from './arrows.js';
 import type { Session } from './session.js';
@@ -190,7 +190,10 @@ function facts(now: readonly Line[], old: readonly Line[]): Fact[] {
   ];
 }
 
-const dataText = (version: number) => (version === 0 ? 'zeroes' : `data of step ${version}`);
+function dataText(version: number): string {
+  if (version === COMMON_VERSION) return 'the shared value';
+  return version === 0 ? 'zeroes' : `data of step ${version}`;
+}
 
 function swapLines({ swap }: World): Line[] {
   return swap

@@ -1,4 +1,5 @@
 // What entries and handles refer to: page frames and swap slots as cards, and the handles themselves.
+import { COMMON_VERSION } from '../engine/opword.js';
 import { place } from './arrows.js';
 import { Badge, type Hot } from './cell.js';
 import type { Count, Fact, FrameRow } from './machine.js';
@@ -33,6 +34,7 @@ function Flags({ row: { flags, isNew, isFreed, ...row } }: { row: FrameRow }) {
 }
 
 function dataName(step: number): string {
+  if (step === COMMON_VERSION) return 'the shared value';
   return step === 0 ? 'zeroes' : `data of step ${step}`;
 }
 

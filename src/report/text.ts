@@ -1,6 +1,8 @@
 // A counterexample as one would paste it into a mail to linux-mm.
+
 import type { Catalogue } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
+import { COMMON_VERSION } from '../engine/opword.js';
 import type { KernelSpec } from '../engine/types.js';
 import type { Cure, Flip } from '../findings/cures.js';
 import { explain, type LeafChange, type LeafState, type Step } from '../findings/explain.js';
@@ -116,11 +118,13 @@ function pageText(state: LeafState, now: LeafState = state): string {
   return `${pages}: ${counts.join(', ')}; ${change(dataText(state.dataOf), dataText(now.dataOf))}`;
 }
 
-/** `data of step 2`; over several pages `data of steps 2,-,4,-`, a dash for zeroes. */
+/** `data of step 2`; over several pages `data of steps 2,-,4,-`, a dash for zeroes, `same` for the shared value. */
 function dataText(dataOf: readonly number[]): string {
   const first = dataOf[0] ?? 0;
-  if (dataOf.every((version) => version === first)) return first === 0 ? 'zeroes' : `data of step ${first}`;
-  return `data of steps ${dataOf.map((version) => version || '-').join(',')}`;
+  const name = (version: number) => (version === COMMON_VERSION ? 'same' : String(version || '-'));
+  if (dataOf.some((version) => version !== first)) return `data of steps ${dataOf.map(name).join(',')}`;
+  if (first === COMMON_VERSION) return 'the shared value';
+  return first === 0 ? 'zeroes' : `data of step ${first}`;
 }
 
 function flipText({ knob, on }: Flip): string {

@@ -63,4 +63,26 @@ export const BY_RMAP: readonly CorpusEntry[] = [
     fix: turnOn('migrate.wrprotects_last'),
     note: 'sparc64, where dirty and writable were not apart: 96a9c287e25d (v6.2), then fa2e71a6fcee (v6.4).',
   },
+  {
+    id: 'T3-06',
+    name: 'draft-reuse-of-ksm-page',
+    spec: kernel('reuse-draft-1'),
+    slugs: ['not-exclusive', 'cow-leak', 'data-lost'],
+    trigger: 'mmap A p0..p3; write A p0 same; write A p1 same; mergeable A p0..p3; ksm_merge; munmap A p1; write A p0',
+    triggerLength: 7,
+    fix: turnOn('reuse.ksm_check'),
+    note: 'Seen by Jan Kara: a KSM page has one reference when it is mapped once. Writable in the stable tree is enough.',
+  },
+  {
+    id: 'T3-07',
+    name: 'ksm-merge-drops-wp',
+    spec: kernel('v6.18'),
+    slugs: ['wp-lost', 'wp-silent-write'],
+    trigger:
+      'mmap A p0..p3; write A p0 same; write A p1 same; uffd_reg A p0 WP; wp A p0; mergeable A p0..p3; ' +
+      'ksm_merge; write A p0',
+    triggerLength: 8,
+    fix: turnOn('ksm.keeps_uffd_wp'),
+    note: 'Open: seen on 6.18.44 by src/conform/claims/ksm-drops-uffd-wp.c.',
+  },
 ];
