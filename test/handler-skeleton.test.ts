@@ -164,7 +164,7 @@ rows('handle_pte_fault', [
     leaf: { A0: 'P A U Z' },
     page: { A0: 'zero' },
     counts: { events: 0 },
-    passes: ['handle_pte_marker'],
+    passes: ['handle_pte_marker: uffd-wp'],
   },
   {
     row: 'marker, write: an event, and the page is there, protected',
@@ -173,7 +173,7 @@ rows('handle_pte_fault', [
     when: 'write A p0',
     result: 'sleeps',
     counts: { events: 1 },
-    passes: ['handle_pte_marker', 'do_wp_page: uffd-wp set: queue'],
+    passes: ['handle_pte_marker: uffd-wp', 'do_wp_page: uffd-wp set: queue'],
   },
   {
     row: 'non-present: do_swap_page',

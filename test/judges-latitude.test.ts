@@ -147,6 +147,16 @@ const CASES: readonly Case[] = [
     program: 'mmap A p0; h=gup A p0 W GET; hwrite h; pageout A p0; madv_free A p0; hwrite h; read A p0; hread h',
   },
   {
+    why: 'populating for writing is a write to soft-dirty, an event to uffd-wp, and no store',
+    program: 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0; populate A p0 R; populate A p0 W; unwp A p0; read A p0',
+  },
+  {
+    why: 'guards are not protected, and what follows them is not either',
+    program:
+      'mmap A p0; write A p0; uffd_reg A p0 WP WP_UNPOPULATED; wp A p0; guard_install A p0; wp A p0; guard_remove A p0; write A p0',
+    kernels: since('v6.18'),
+  },
+  {
     why: 'dirtiness goes with what was given up, too',
     program: 'mmap A p0; clear_refs A; write A p0; madv_free A p0; pageout A p0; read A p0',
     kernels: since('v5.12'),

@@ -226,25 +226,6 @@ const TRIALS: readonly Trial[] = [
     kernel: 'repaired +mutant.copy_forgets_content',
     where: { expected: 2, got: 0 },
   },
-  // .. of one who gave nothing up: A's MADV_FREE reaches B through the page that they share
-  {
-    slug: 'data-lost',
-    program: `${FORKED}; h=gup A p0 R PIN; put h; exit B; fork A->B; madv_free A p0; pageout A p0; read B p0`,
-    kernel: 'repaired -madv_free.skips_shared',
-    where: { mm: 1, expected: 2, got: 0 },
-  },
-  {
-    slug: 'data-lost',
-    program: 'mmap A thp; write A p0; madv_free A p0..p3; write A p1; mprotect A p0..p3 R; pageout A p0..p3',
-    kernel: 'repaired +pmd_modify.drops_dirty',
-    where: { page: 1, expected: 4, got: 0 },
-  },
-  {
-    slug: 'pin-detached',
-    program: 'mmap A p0; write A p0; madv_free A p0; h=gup A p0 W GET fast; pageout A p0; hwrite h; put h; read A p0',
-    kernel: 'v5.14',
-    where: { expected: 6, got: 0 },
-  },
   // I11: present, in swap
   {
     slug: 'softdirty-lost',
@@ -305,6 +286,12 @@ const TRIALS: readonly Trial[] = [
     program: 'mmap A p0; write A p0; mprotect A p0 R',
     kernel: 'repaired +mutant.mprotect_keeps_write',
     where: { detail: 2 },
+  },
+  // I22; more of it in judges-advice
+  {
+    slug: 'guard-lost',
+    program: 'mmap A p0; guard_install A p0; dontneed A p0',
+    kernel: 'repaired +mutant.zap_drops_guard',
   },
   // I19
   {

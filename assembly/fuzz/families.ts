@@ -22,7 +22,7 @@ export namespace Family {
 export function family(op: u32): u32 {
   if (op < CORE_OPS) return Family.CORE;
   switch (op) {
-    case Op.MADV_FREE: return Family.ADVICE;
+    case Op.MADV_FREE: case Op.MADV_COLD: case Op.POPULATE: case Op.GUARD_INSTALL: case Op.GUARD_REMOVE: return Family.ADVICE;
     case Op.MIGRATE: case Op.MIGRATE_BEGIN: case Op.MIGRATE_END: return Family.RMAP;
     case Op.UFFD_COPY:
     case Op.UFFD_ZEROPAGE:
@@ -38,6 +38,7 @@ export function family_presence(op: u32): u32 {
 export function family_weight(op: u32): u32 {
   if (op == Op.MIGRATE_BEGIN || op == Op.KSM_MERGE) return 3;
   if (op == Op.UNMERGEABLE) return 1;
+  if (op == Op.MADV_COLD || op == Op.GUARD_INSTALL) return 1;
   return 2;
 }
 

@@ -16,12 +16,13 @@ import { below, draw, seed_stream, shard_key } from './rng';
 
 // Sets of op codes, bit = code.
 const ONE: u64 = 1;
-export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.GUP);
+export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.GUP) | (ONE << Op.POPULATE);
 export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
   (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
   (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE) |
-  (ONE << Op.PAGEMAP_SCAN) | (ONE << Op.MERGEABLE) | (ONE << Op.UNMERGEABLE);
+  (ONE << Op.PAGEMAP_SCAN) | (ONE << Op.MERGEABLE) | (ONE << Op.UNMERGEABLE) | (ONE << Op.MADV_COLD) |
+  (ONE << Op.GUARD_INSTALL) | (ONE << Op.GUARD_REMOVE);
 /** Ops of shape X R->Q. */
 export const MOVES: u64 = ONE << Op.MREMAP;
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
@@ -225,6 +226,7 @@ function uniform_flags(op: u32, bits: u32): u32 {
     case Op.MMAP: return bits & 15 ? bits >> 7 : F_MMAP_DAX;
     case Op.WRITE: return bits & 15 ? 0 : F_WRITE_SAME;
     case Op.MPROTECT:
+    case Op.POPULATE:
     case Op.PAGEOUT: return bits & 1;
     case Op.UFFD_REG: {
       const mode = bits & (F_UFFD_MISSING | F_UFFD_BOTH);

@@ -7,7 +7,8 @@
 // u16 draws that run on thread 2; u32 draws that start a concurrent pair; u8 habits.
 import {
   F_COPY_WP, F_GUP_BREAK_COW, F_GUP_DONT_COW, F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE,
-  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_SCAN_FULL, F_SCAN_WP, F_UFFD_BOTH, F_UFFD_EVENT_FORK, F_WRITE_SAME,
+  F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_POPULATE_WRITE, F_SCAN_FULL, F_SCAN_WP, F_UFFD_BOTH,
+  F_UFFD_EVENT_FORK, F_WRITE_SAME,
   F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
@@ -164,6 +165,7 @@ function make_mix(mix: usize, weights: usize): void {
   set_flags(mix, Op.MMAP, huge, huge, 0, dax ? F_MMAP_DAX : huge);
   const madv: u32 = ((r >> 40) & 7) < 3 ? F_PAGEOUT_MADV : 0;
   set_flags(mix, Op.PAGEOUT, madv, 0, madv, (r >> 43) & 1 ? madv : 0);
+  set_flags(mix, Op.POPULATE, F_POPULATE_WRITE, 0, F_POPULATE_WRITE, 0);
   set_flags(mix, Op.MPROTECT, 0, F_MPROTECT_RW, 0, F_MPROTECT_RW);
   const features = (((r >> 16) & 1) ? F_UFFD_EVENT_FORK : 0) | (((r >> 17) & 3) == 0 ? F_UFFD_WP_UNPOPULATED : 0);
   set_flags(mix, Op.UFFD_REG, features, features, features, features & F_UFFD_EVENT_FORK);

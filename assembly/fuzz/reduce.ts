@@ -93,7 +93,8 @@ function simpler(n: u32, invariant: u32): u32 {
   for (let i: u32 = 0; i < length; i++) {
     // Where any access will do, let it be a write.
     const code = op_code(word_at(BEST, i));
-    if (code == Op.READ || code == Op.GUP) length = try_word(length, i, (word_at(BEST, i) & 0xfc0) | Op.WRITE, invariant);
+    const access = code == Op.READ || code == Op.GUP || code == Op.POPULATE;
+    if (access) length = try_word(length, i, (word_at(BEST, i) & 0xfc0) | Op.WRITE, invariant);
     if (i < length && word_at(BEST, i) & OP_PAIR) length = try_word(length, i, word_at(BEST, i) & UNPAIRED, invariant);
     if (i < length && is_move(word_at(BEST, i))) continue;
     for (let bits = i < length ? word_at(BEST, i) & OPTIONAL_BITS : 0; bits != 0 && i < length; bits &= bits - 1)

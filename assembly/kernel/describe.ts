@@ -40,7 +40,7 @@ export function describe(section: u32, index: u32): string {
   return "";
 }
 
-const LAYOUT_COUNT: u32 = 103;
+const LAYOUT_COUNT: u32 = 104;
 function row(name: string, value: u64): string {
   return name + "\t" + value.toString();
 }
@@ -149,6 +149,7 @@ function layoutRow(index: u32): string {
     case 100: return row("UFFD_WP_ASYNC", V.UFFD_WP_ASYNC);
     case 101: return row("UFFD_EVENT_REMOVE", V.UFFD_EVENT_REMOVE);
     case 102: return row("UFFD_EVENT_UNMAP", V.UFFD_EVENT_UNMAP);
+    case 103: return row("PTE_MARKER_GUARD", PT.PTE_MARKER_GUARD);
   }
   return "";
 }

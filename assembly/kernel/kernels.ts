@@ -161,6 +161,7 @@ export function kernelVector(id: u32): bool {
       return true;
     case Kernel.V5_14:
       kernelVector(Kernel.V5_12);
+      on(K.MADV_POPULATE);
       on(K.FORK_WP_BY_CHILD);
       on(K.MIGRATE_PMD_CARRIES_WP);
       on(cell(C.EARLY_COPY, Column.UFFD_WP));
@@ -244,6 +245,8 @@ export function kernelVector(id: u32): bool {
       on(K.REUSE_LARGE_FOLIO);
       on(K.FOLIO_MM_IDS);
       on(K.LAZYFREE_HELD_STAYS);
+      on(K.GUARD_REGIONS);
+      on(K.FILL_MARKERS_ALIKE);
       on(K.CHANGE_PTE_BATCHES);
       on(K.VMA_MERGES_INTO_UNWRITTEN);
       on(K.HUGE_ZERO_WRITE_ALLOCATES);
@@ -258,6 +261,7 @@ export function kernelVector(id: u32): bool {
       off(K.PMD_MODIFY_DROPS_DIRTY);
       on(K.SCAN_NONE_IS_WRITTEN);
       on(K.SCAN_HOLE_IS_WRITTEN);
+      off(K.FILL_MARKERS_ALIKE);
       on(K.VMA_MERGE_KEEPS_SOFT_DIRTY);
       return true;
     case Kernel.REUSE_DRAFT_1:

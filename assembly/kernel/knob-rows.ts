@@ -108,6 +108,9 @@ export function knobRow(id: u32): string {
     case K.MUTANT_MIGRATE_FORGETS_FLUSH: return "mutant.migrate_forgets_flush\tmutant\tseeded\ttry_to_migrate_one does not flush the TLB.";
     case K.MUTANT_MIGRATE_KEEPS_EXCLUSIVE: return "mutant.migrate_keeps_exclusive\tmutant\tseeded\ttry_to_migrate_one leaves PageAnonExclusive set.";
     case K.MUTANT_FORK_KEEPS_MIGRATION: return "mutant.fork_keeps_migration_write\tmutant\tseeded\tfork does not make the parent's migration entry read-only.";
+    case K.MADV_POPULATE: return "madv.populate\tbehaviour\t4ca9b3859dac (v5.14)\tMADV_POPULATE_READ and MADV_POPULATE_WRITE exist.";
+    case K.FILL_MARKERS_ALIKE: return "fill.markers_alike\tbehaviour\tuntil c093cf451094 (v6.19)\tUFFDIO_COPY takes any marker for a uffd-wp one, and replaces guards.";
+    case K.GUARD_REGIONS: return "madv.guard_regions\tbehaviour\t662df3e5c376 (v6.13)\tMADV_GUARD_INSTALL and MADV_GUARD_REMOVE exist.";
     case K.MUTANT_SKIP_PTE_SAME: return "mutant.skip_pte_same\tmutant\tseeded\twp_page_copy installs its copy without comparing with orig_pte.";
     case K.MUTANT_WP_KEEPS_WRITE: return "mutant.wp_keeps_write\tmutant\tseeded\tuffd write-protect sets uffd-wp but leaves the write bit.";
     case K.MUTANT_FORK_KEEPS_WRITE: return "mutant.fork_keeps_write\tmutant\tseeded\tfork does not write-protect the parent's entry.";
@@ -137,6 +140,9 @@ export function knobRow(id: u32): string {
     case K.MUTANT_ASYNC_KEEPS_WP: return "mutant.async_keeps_wp\tmutant\tseeded\tA store to a page that is write-protected asynchronously leaves uffd-wp set.";
     case K.MUTANT_SCAN_FORGETS_FLUSH: return "mutant.scan_forgets_flush\tmutant\tseeded\tPAGEMAP_SCAN protects without a flush.";
     case K.MUTANT_SCAN_SKIPS_SWAP: return "mutant.scan_skips_swap\tmutant\tseeded\tPAGEMAP_SCAN never reports what is swapped out.";
+    case K.MUTANT_UNWP_CLEARS_GUARD: return "mutant.unwp_clears_guard\tmutant\tseeded (the kind of T5-09)\tRemoving uffd-wp takes a guard marker for a uffd-wp one and removes it.";
+    case K.MUTANT_ZAP_DROPS_GUARD: return "mutant.zap_drops_guard\tmutant\tseeded\tMADV_DONTNEED drops guard markers.";
+    case K.MUTANT_UNMAP_KEEPS_GUARD: return "mutant.unmap_keeps_guard\tmutant\tseeded\tmunmap leaves guard markers as MADV_DONTNEED does.";
     case K.MUTANT_COPY_SKIPS_FLUSH: return "mutant.copy_skips_flush\tmutant\tseeded\twp_page_copy does not flush the old translation.";
     case K.MREMAP_MOVES_SEVERAL: return "mremap.moves_several\tbehaviour\td23cb648e365 (v6.17, from memory; measured: 6.18)\tA move to a fixed address takes several VMAs, holes included, each alone; one that is registered with a uffd must be the only one (before: -EFAULT, the target already unmapped).";
     case K.MREMAP_MOVES_TABLES: return "mremap.moves_tables\tbehaviour\t2c91bd4a4e2e (v5.0, from memory)\tmremap of all that a page table maps moves the table, whose entries do not become soft-dirty.";

@@ -124,6 +124,10 @@ export namespace K {
   export const SCAN_HOLE_IS_WRITTEN: u32 = 218;
   export const SCAN_REQUIRES_ASYNC_VMA: u32 = 219;
   export const PAGEMAP_SCAN: u32 = 220;
+  // advice that older kernels do not know
+  export const MADV_POPULATE: u32 = 207;
+  export const GUARD_REGIONS: u32 = 208;
+  export const FILL_MARKERS_ALIKE: u32 = 255;
 
   // Of the trial, not of the kernel: fuzz/differential.ts
   export const DIFFERENTIAL_PMD: u32 = 246;
@@ -192,6 +196,9 @@ export namespace K {
   export const KSM_BREAKS_BY_UNSHARE: u32 = 252;
   export const MUTANT_KSM_IGNORES_REFS: u32 = 253;
   export const KSM_ALWAYS_CHECKS_REFS: u32 = 254;
+  export const MUTANT_UNWP_CLEARS_GUARD: u32 = 209;
+  export const MUTANT_ZAP_DROPS_GUARD: u32 = 210;
+  export const MUTANT_UNMAP_KEEPS_GUARD: u32 = 213;
 }
 
 /** Ids from here to END_OF_CELLS are cells of the tables (kernel/tables.ts), the rest again knobs of this file. */

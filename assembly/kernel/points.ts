@@ -145,7 +145,12 @@ export namespace P {
   export const KSM_STABLE: u32 = 141;
   export const BREAK_KSM: u32 = 142;
   export const REUSE_KSM_PAGE: u32 = 143;
-  export const COUNT: u32 = 144;
+  export const GUARD_MARKER: u32 = 144;
+  export const GUARD_INSTALL: u32 = 145;
+  export const GUARD_REMOVE: u32 = 146;
+  export const ZAP_GUARD: u32 = 147;
+  export const POPULATE_FAULT: u32 = 148;
+  export const COUNT: u32 = 149;
 }
 
 /** Row for people: "function \t decision". */
@@ -253,6 +258,11 @@ export function pointRow(id: u32): string {
     case P.LAZYFREE_DISCARD: return "try_to_unmap_one\tnobody wrote since MADV_FREE: drop for good";
     case P.LAZYFREE_REDIRTIED: return "try_to_unmap_one\twritten since MADV_FREE: to swap from now on";
     case P.LAZYFREE_HELD: return "try_to_unmap_one\tleft by MADV_FREE, but held: stays";
+    case P.GUARD_MARKER: return "handle_pte_marker\tguard region: SIGSEGV";
+    case P.GUARD_INSTALL: return "madvise_guard_install\tdrop what is there, install guard markers";
+    case P.GUARD_REMOVE: return "madvise_guard_remove\ttake a guard marker away";
+    case P.ZAP_GUARD: return "zap_pte_range\ta guard marker stays";
+    case P.POPULATE_FAULT: return "madvise_populate\tthe page is not there as wanted: fault";
     case P.UNUSE_PTE: return "unuse_pte\tswapoff brings the page back";
     case P.MPROTECT_R: return "mprotect_fixup\tto read-only";
     case P.MPROTECT_RW: return "mprotect_fixup\tto read-write";

@@ -14,7 +14,7 @@ import {
   page_maybe_dma_pinned, page_version, PageAnonExclusive, set_page_version, SetPageAnonExclusive,
 } from './page';
 import {
-  is_migration_entry, is_pte_marker, is_swap_pmd, mm_at, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
+  is_guard_pte_marker, is_migration_entry, is_pte_marker, is_swap_pmd, mm_at, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
   pte_mkdirty, pte_mkold, pte_pfn,
   pte_present, pte_swp_exclusive, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset,
   _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
@@ -100,7 +100,7 @@ function copy_present_pte(dst: u32, src: u32, page: u32, e: u64): bool {
 
 function copy_nonpresent_pte(dst: u32, src: u32, page: u32, e: u64): void {
   if (is_pte_marker(e)) {
-    if (!knob(K.FORK_MARKER_BY_CHILD) || vm_flags(dst, page) & VM_UFFD_WP) {
+    if (is_guard_pte_marker(e) || !knob(K.FORK_MARKER_BY_CHILD) || vm_flags(dst, page) & VM_UFFD_WP) {
       at(P.COPY_MARKER);
       set_pte_at(dst, page, e & ~_PAGE_SWP_SOFT_DIRTY);
     }

@@ -1,18 +1,19 @@
-// madvise and the ends of mappings: MADV_DONTNEED, munmap and exit (mm/memory.c zap paths), MADV_PAGEOUT and MADV_FREE
-// (mm/madvise.c).
+// madvise and the ends of mappings: MADV_DONTNEED, munmap and exit (mm/memory.c zap paths), MADV_PAGEOUT, MADV_COLD and
+// MADV_FREE, and guard regions (mm/madvise.c).
 import { K, knob } from '../kernel/knobs';
 import { P } from '../kernel/points';
 import { at } from '../kernel/trace';
 import { split_huge_page, vma_adjust_trans_huge } from './huge_memory';
 import { HPAGE_PMD_NR, NR_MMS, NR_PAGES, NR_PMDS, PG_ENTIRE } from './layout';
-import { remove_vmas } from './mmap';
+import { anon_vma_prepare, remove_vmas } from './mmap';
 import {
   compound_head, folio_change, folio_maybe_mapped_shared, folio_test, is_special_pfn, page_mapcount, page_remove_rmap,
   page_remove_rmap_pmd, page_swap, PageCompound, PG_DIRTY, PG_LAZYFREE, put_page,
   total_mapcount,
 } from './page';
 import {
-  is_migration_entry, is_pte_marker, is_swap_pmd, is_swap_pte, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_mkclean, pte_mkold,
+  is_guard_pte_marker, is_migration_entry, is_pte_marker, is_swap_pmd, is_swap_pte, make_pte_marker, pmd_at, pmd_none,
+  pmd_trans_huge, pte_at, pte_mkclean, pte_mkold, PTE_MARKER_GUARD,
   pte_pfn, pte_present, pte_uffd_wp, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_ACCESSED, _PAGE_DIRTY,
   _PAGE_PSE, _PAGE_TABLE,
 } from './pgtable';
@@ -21,21 +22,27 @@ import { flush_pmd_tlb_range, flush_tlb_page } from './tlb';
 import { one_vma, pages_with, vma_end, VM_READ } from './vma';
 import { shrink_folio } from './vmscan';
 
-function zap_pte(mm: u32, page: u32, e: u64): void {
+/** False: a guard, which only unmapping takes away. */
+function zap_pte(mm: u32, page: u32, e: u64, drop_markers: bool): bool {
+  if (is_guard_pte_marker(e) && !drop_markers && !knob(K.MUTANT_ZAP_DROPS_GUARD)) {
+    at(P.ZAP_GUARD);
+    return false;
+  }
   set_pte_at(mm, page, 0);
   if (!pte_present(e)) {
     at(P.ZAP_NONPRESENT);
     // A migration entry holds neither a reference nor a mapping.
     if (is_swap_pte(e)) free_swap_and_cache(swp_offset(e));
-    return;
+    return true;
   }
   if (!knob(K.MUTANT_ZAP_FORGETS_FLUSH)) flush_tlb_page(mm, page);
   const f = pte_pfn(e);
-  if (is_special_pfn(f)) return;
+  if (is_special_pfn(f)) return true;
   at(P.ZAP_PAGE);
   page_remove_rmap(f, mm);
   free_swap_cache(f);
   put_page(f);
+  return true;
 }
 function zap_huge_pmd(mm: u32, pmd: u32, e: u64): void {
   at(P.ZAP_HUGE_PMD);
@@ -48,8 +55,8 @@ function zap_huge_pmd(mm: u32, pmd: u32, e: u64): void {
   put_page(head);
 }
 
-/** Drops the entries of `mask`; anonymous uffd-wp goes with them. */
-export function zap_page_range(mm: u32, mask: u32): void {
+/** Drops the entries of `mask`; anonymous uffd-wp goes with them, guards with `drop_markers` only. */
+export function zap_page_range(mm: u32, mask: u32, drop_markers: bool): void {
   if (pud_at(mm) & _PAGE_PSE && mask == 0xff) {
     set_pud_at(mm, 0);
     flush_pmd_tlb_range(mm, 0);
@@ -65,18 +72,19 @@ export function zap_page_range(mm: u32, mask: u32): void {
       zap_huge_pmd(mm, pmd, upper);
       continue;
     }
+    let empty = true;
     for (let rest = part; rest != 0; rest &= rest - 1) {
       const page = (pmd << 2) + ctz(rest);
       const e = pte_at(mm, page);
-      if (e != 0) zap_pte(mm, page, e);
+      if (e != 0 && !zap_pte(mm, page, e, drop_markers)) empty = false;
     }
-    if (knob(K.ZAP_FREES_TABLES) && part == 0xf && one_vma(mm, pmd)) set_pmd_at(mm, pmd, 0);
+    if (knob(K.ZAP_FREES_TABLES) && empty && part == 0xf && one_vma(mm, pmd)) set_pmd_at(mm, pmd, 0);
   }
 }
 
 /** Unmaps: entries, VMAs, and page tables that cover no VMA any more. */
 export function unmap_region(mm: u32, mask: u32): void {
-  zap_page_range(mm, mask);
+  zap_page_range(mm, mask, !knob(K.MUTANT_UNMAP_KEEPS_GUARD));
   remove_vmas(mm, mask);
   const left = pages_with(mm, 0xff, VM_READ, 0);
   for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
@@ -85,7 +93,7 @@ export function unmap_region(mm: u32, mask: u32): void {
   if (mask == 0xff) set_pud_at(mm, 0);
 }
 
-// ---- MADV_PAGEOUT: of its own range, and only what no other process maps
+// ---- MADV_PAGEOUT and MADV_COLD: of its own range, and only what no other process maps
 
 /** Is a mapping of the THP that `f` belongs to in another process's tables likely? */
 function folio_likely_mapped_shared(f: u32): bool {
@@ -109,17 +117,17 @@ function folio_pte_batch(mm: u32, page: u32, end: u32): u32 {
   }
   return n;
 }
-function isolate_and_reclaim(mm: u32, page: u32, n: u32): void {
+function isolate_and_reclaim(mm: u32, page: u32, n: u32, pageout: bool): void {
   const f = pte_pfn(pte_at(mm, page));
   for (let i = page; i < page + n; i++) {
     set_pte_at(mm, i, pte_mkold(pte_at(mm, i)));
     flush_tlb_page(mm, i);
   }
-  shrink_folio(f, page);
+  if (pageout) shrink_folio(f, page);
 }
 
 /** The entries of [page, end), which lie in one PMD and one VMA. */
-function madvise_pageout_pte_range(mm: u32, first: u32, end: u32): void {
+function madvise_cold_or_pageout_pte_range(mm: u32, first: u32, end: u32, pageout: bool): void {
   let page = first;
   while (page < end) {
     const e = pte_at(mm, page);
@@ -140,7 +148,7 @@ function madvise_pageout_pte_range(mm: u32, first: u32, end: u32): void {
         continue;
       }
     }
-    if ((PageCompound(f) ? total_mapcount(f) : page_mapcount(f)) == n) isolate_and_reclaim(mm, page, n);
+    if ((PageCompound(f) ? total_mapcount(f) : page_mapcount(f)) == n) isolate_and_reclaim(mm, page, n, pageout);
     else at(P.PAGEOUT_SHARED);
     page += n;
   }
@@ -162,7 +170,7 @@ function used_by_others(mm: u32, head: u32): bool {
   }
   return used;
 }
-function madvise_pageout_pmd(mm: u32, first: u32, end: u32): void {
+function madvise_cold_or_pageout_pmd(mm: u32, first: u32, end: u32, pageout: bool): void {
   const pmd = first >> 2;
   const upper = pmd_at(mm, pmd);
   if (pmd_none(upper)) return;
@@ -176,12 +184,12 @@ function madvise_pageout_pmd(mm: u32, first: u32, end: u32): void {
     if (end - first == HPAGE_PMD_NR) {
       set_pmd_at(mm, pmd, pte_mkold(upper));
       flush_pmd_tlb_range(mm, pmd);
-      if (knob(K.PAGEOUT_FOLIO_BATCH) || !used_by_others(mm, head)) shrink_folio(head, first);
+      if (pageout && (knob(K.PAGEOUT_FOLIO_BATCH) || !used_by_others(mm, head))) shrink_folio(head, first);
       return;
     }
     if (!split_huge_page(head, false)) return;
   }
-  madvise_pageout_pte_range(mm, first, end);
+  madvise_cold_or_pageout_pte_range(mm, first, end, pageout);
 }
 /** The end of the pages of `mask` from `first` on that lie in one PMD and one VMA. */
 function end_of_walk(mm: u32, mask: u32, first: u32): u32 {
@@ -189,14 +197,42 @@ function end_of_walk(mm: u32, mask: u32, first: u32): u32 {
   while (end & 3 && (mask >> end) & 1 && end < vma_end(mm, first)) end++;
   return end;
 }
-/** Reclaims what this process alone maps in the pages of `mask`, VMA by VMA. */
-export function madvise_pageout(mm: u32, mask: u32): void {
+/** What this process alone maps in the pages of `mask` seems unused, and is reclaimed or only the first to be. */
+function madvise_cold_or_pageout(mm: u32, mask: u32, pageout: bool): void {
   if (pud_at(mm) & _PAGE_PSE) return;
   for (let rest = mask; rest != 0; ) {
     const first = ctz(rest);
     const end = end_of_walk(mm, mask, first);
-    madvise_pageout_pmd(mm, first, end);
+    madvise_cold_or_pageout_pmd(mm, first, end, pageout);
     rest &= ~((1 << end) - 1);
+  }
+}
+export function madvise_pageout(mm: u32, mask: u32): void {
+  madvise_cold_or_pageout(mm, mask, true);
+}
+export function madvise_cold(mm: u32, mask: u32): void {
+  madvise_cold_or_pageout(mm, mask, false);
+}
+
+// ---- guard regions: markers that any access faults on
+
+/** What is in the way is dropped; then the pages have markers, and their VMAs an anon_vma, so that fork copies them. */
+export function madvise_guard_install(mm: u32, mask: u32): void {
+  at(P.GUARD_INSTALL);
+  for (let rest = mask; rest != 0; rest &= rest - 1) anon_vma_prepare(mm, ctz(rest));
+  zap_page_range(mm, mask, false);
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    if (pmd_none(pmd_at(mm, page >> 2))) set_pmd_at(mm, page >> 2, _PAGE_TABLE);
+    set_pte_at(mm, page, make_pte_marker(PTE_MARKER_GUARD));
+  }
+}
+export function madvise_guard_remove(mm: u32, mask: u32): void {
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const page = ctz(rest);
+    if (pmd_at(mm, page >> 2) != _PAGE_TABLE || !is_guard_pte_marker(pte_at(mm, page))) continue;
+    at(P.GUARD_REMOVE);
+    set_pte_at(mm, page, 0);
   }
 }
 
@@ -233,7 +269,7 @@ function madvise_free_pte_range(mm: u32, first: u32, end: u32): void {
   while (page < end) {
     const e = pte_at(mm, page);
     if (!pte_present(e)) {
-      if (e != 0 && !is_pte_marker(e)) {
+      if (is_swap_pte(e)) {
         at(P.MADV_FREE_SWAP);
         set_pte_at(mm, page, 0);
         free_swap_and_cache(swp_offset(e));

@@ -5,8 +5,7 @@ import { P } from '../kernel/points';
 import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import {
-  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pmd,
-  __split_huge_pud,
+  do_huge_pmd_anonymous_page, do_huge_pmd_numa_page, do_huge_pmd_wp_page, huge_pmd_set_accessed, __split_huge_pmd, __split_huge_pud,
 } from './huge_memory';
 import { reuse_ksm_page } from './ksm';
 import { migration_entry_wait } from './migrate';
@@ -18,23 +17,23 @@ import {
   SetPageAnonExclusive, set_page_version, total_mapcount, ZERO_PFN, PageKsm,
 } from './page';
 import {
-  is_migration_entry, is_pte_marker, is_swap_pmd, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_marker_uffd_wp, pte_mkdirty,
-  pte_mkwrite, pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_swp_exclusive, pte_uffd_wp, pte_write, pte_wrprotect,
-  pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP,
+  is_guard_pte_marker, is_migration_entry, is_pte_marker, is_swap_pmd, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
+  pte_marker_uffd_wp, pte_mkdirty, pte_mkwrite, pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_swp_exclusive,
+  pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at, set_pte_at, set_pud_at, swp_offset, _PAGE_DIRTY, _PAGE_PSE, _PAGE_SPECIAL,
+  _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import {
-  free_swap_cache, may_bypass_swap_cache, reuse_swap_page, should_try_to_free_swap, swap_free, swapin, swapin_bypass,
-  swp_bits_as_present, try_to_free_swap,
+  free_swap_cache, may_bypass_swap_cache, reuse_swap_page, should_try_to_free_swap, swap_free, swapin, swapin_bypass, swp_bits_as_present,
+  try_to_free_swap,
 } from './swapfile';
 import { flush_tlb_page } from './tlb';
 import { handle_userfault } from './userfaultfd';
 import {
-  mm_uffd, pages_with, UFFD_WP_ASYNC, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_MISSING, VM_UFFD_WP,
-  VM_WRITE,
+  mm_uffd, pages_with, UFFD_WP_ASYNC, VM_DAX, vm_flags, VM_HUGEPAGE, VM_PAGE_PROT, VM_SOFTDIRTY, VM_UFFD_MISSING, VM_UFFD_WP, VM_WRITE,
 } from './vma';
 import {
-  FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK,
-  VM_FAULT_OOM, VM_FAULT_WRITE, VM_FAULT_YIELD,
+  FAULT_FLAG_BREAK_COW, FAULT_FLAG_UNSHARE, FAULT_FLAG_WRITE, interleaved, vmf_save_copy, VM_FAULT_FALLBACK, VM_FAULT_OOM,
+  VM_FAULT_SIGSEGV, VM_FAULT_WRITE, VM_FAULT_YIELD,
 } from './vmf';
 
 // @ts-ignore: decorator
@@ -132,7 +131,8 @@ function handle_pte_fault(mm: u32, page: u32, flags: u32, vma: u32): u32 {
   if (e == 0) return vma & VM_DAX ? do_dax_fault(mm, page, flags, vma) : do_anonymous_page(mm, page, flags, vma, 0);
   if (!pte_present(e)) {
     if (is_pte_marker(e)) {
-      at(P.PTE_MARKER);
+      at(is_guard_pte_marker(e) ? P.GUARD_MARKER : P.PTE_MARKER);
+      if (is_guard_pte_marker(e)) return VM_FAULT_SIGSEGV;
       return do_anonymous_page(mm, page, flags, vma, e);
     }
     return do_swap_page(mm, page, flags, vma, e);

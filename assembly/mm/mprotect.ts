@@ -5,7 +5,8 @@ import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_PMDS } from './layout';
 import { compound_head, is_special_pfn, page_count, page_mapcount, PageAnonExclusive, PageCompound, PageKsm } from './page';
 import {
-  is_migration_entry, is_pte_marker, is_swap_pmd, make_pte_marker, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at,
+  is_guard_pte_marker, is_migration_entry, is_pte_marker, is_swap_pmd, make_pte_marker, pfn_bits, pmd_at, pmd_none,
+  pmd_trans_huge, pte_at,
   pte_dirty, pte_mkdirty, pte_mkwrite, pte_mkyoung, pte_pfn, pte_present, pte_protnone, pte_soft_dirty, pte_uffd_wp, pte_write,
   pte_wrprotect, PTE_MARKER_UFFD_WP, set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_PRESENT, _PAGE_PROTNONE, _PAGE_RW,
   _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP, _PAGE_USER,
@@ -144,6 +145,7 @@ function change_pte(mm: u32, page: u32, mode: u32, bits: u32): void {
     return;
   }
   if (is_pte_marker(e)) {
+    if (is_guard_pte_marker(e) && !knob(K.MUTANT_UNWP_CLEARS_GUARD)) return;
     if (mode == CP_UFFD_WP_RESOLVE) set_pte_at(mm, page, 0);
     return;
   }

@@ -9,7 +9,8 @@ import { unmap_region } from './madvise';
 import { copy_vma, span } from './mmap';
 import { is_special_pfn, PageCompound } from './page';
 import {
-  is_migration_entry, is_pte_marker, is_swap_pmd, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty,
+  is_guard_pte_marker, is_migration_entry, is_pte_marker, is_swap_pmd,
+  pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_at, pte_dirty, pte_mkdirty,
   pte_mkyoung, pte_pfn, pte_present, set_pmd_at, set_pte_at, _PAGE_ACCESSED, _PAGE_DIRTY, _PAGE_RW, _PAGE_SOFT_DIRTY,
   _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
@@ -33,7 +34,7 @@ function moved_entry(e: u64, clear: bool): u64 {
     const entry = soft ? e | _PAGE_SOFT_DIRTY : e;
     return !keeps || (clear && knob(transition(T.MREMAP, Residency.PRESENT))) ? entry & ~_PAGE_UFFD_WP : entry;
   }
-  if (is_pte_marker(e) && (!keeps || (clear && knob(transition(T.MREMAP, Residency.MARKER))))) return 0;
+  if (is_pte_marker(e) && !is_guard_pte_marker(e) && (!keeps || (clear && knob(transition(T.MREMAP, Residency.MARKER))))) return 0;
   const entry = soft ? e | _PAGE_SWP_SOFT_DIRTY : e;
   const residency = is_migration_entry(e) ? Residency.MIGRATION : Residency.SWAP;
   const drops = !keeps || (clear && knob(transition(T.MREMAP, residency)));

@@ -40,6 +40,7 @@ export const SWP_MIG_YOUNG: u32 = 0x100;
 export const SWP_MIG_DIRTY: u32 = 0x200;
 const SWP_MIG_FRAME: u32 = 0xff;
 export const PTE_MARKER_UFFD_WP: u32 = 1;
+export const PTE_MARKER_GUARD: u32 = 4;
 
 // ---- where entries live
 
@@ -214,6 +215,11 @@ export function set_pud_at(mm: u32, entry: u64): void {
 // @ts-ignore: decorator
 @inline export function pte_marker_uffd_wp(e: u64): bool {
   return is_pte_marker(e) && (swp_offset(e) & PTE_MARKER_UFFD_WP) != 0;
+}
+/** Whatever flags mremap and PAGEMAP_SCAN put beside it. */
+// @ts-ignore: decorator
+@inline export function is_guard_pte_marker(e: u64): bool {
+  return (e & ~(_PAGE_SWP_SOFT_DIRTY | _PAGE_SWP_UFFD_WP)) == make_pte_marker(PTE_MARKER_GUARD);
 }
 // @ts-ignore: decorator
 @inline export function pte_swp_uffd_wp(e: u64): bool {

@@ -71,7 +71,7 @@ export const PM_SCAN_FULL: u32 = 2;
 function is_written(e: u64): bool {
   if (pte_present(e)) return !pte_uffd_wp(e);
   if (knob(K.MUTANT_SCAN_SKIPS_SWAP) && !is_pte_marker(e)) return false;
-  return !(is_pte_marker(e) ? pte_marker_uffd_wp(e) : pte_swp_uffd_wp(e));
+  return !pte_marker_uffd_wp(e) && !pte_swp_uffd_wp(e);
 }
 function make_uffd_wp_pte(mm: u32, page: u32, e: u64): void {
   at(P.SCAN_PROTECTS);

@@ -9,7 +9,8 @@ import { anon_vma_prepare, vma_modify } from './mmap';
 import { change_protection, CP_UFFD_WP, CP_UFFD_WP_RESOLVE } from './mprotect';
 import { alloc_page, NO_PAGE, page_add_rmap, put_page, set_page_version, SetPageAnonExclusive, ZERO_PFN } from './page';
 import {
-  is_migration_entry, is_pte_marker, pfn_bits, pmd_at, pmd_none, pte_at, pte_mkdirty, pte_mkwrite, pte_present, pte_wrprotect,
+  is_guard_pte_marker, is_migration_entry, is_pte_marker,
+  pfn_bits, pmd_at, pmd_none, pte_at, pte_mkdirty, pte_mkwrite, pte_present, pte_wrprotect,
   set_pmd_at, set_pte_at, _PAGE_SPECIAL, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
 import {
@@ -156,7 +157,8 @@ function mfill_atomic_pte_copy(mm: u32, page: u32, mode: u32, vma: u32, version:
   const f = alloc_page();
   if (f == NO_PAGE) return MFILL_ENOMEM;
   const e = pte_at(mm, page);
-  if (e != 0 && !is_pte_marker(e) && !knob(K.MUTANT_FILL_OVERWRITES)) {
+  const empty = e == 0 || (is_pte_marker(e) && (!is_guard_pte_marker(e) || knob(K.FILL_MARKERS_ALIKE)));
+  if (!empty && !knob(K.MUTANT_FILL_OVERWRITES)) {
     put_page(f);
     return MFILL_REFUSED;
   }

@@ -18,6 +18,8 @@ export const VM_FAULT_WRITE: u32 = 16;
 export const VM_FAULT_YIELD: u32 = 32;
 /** With SLEEP: for a page that is not there (else: that is write-protected). */
 export const VM_FAULT_MISSING: u32 = 64;
+/** A guard region. */
+export const VM_FAULT_SIGSEGV: u32 = 128;
 
 /** True while a scheduler chooses which thread steps; false = every op runs to its end. */
 export let interleaved: bool = false;

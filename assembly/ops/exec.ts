@@ -18,7 +18,7 @@ import { setInterleaved, vmf_start } from '../mm/vmf';
 import {
   done, exit_mmap, mapped_pages, op_fork, op_hread, op_hwrite, op_mmap, op_pageout, op_put, op_thp_split,
 } from './calls';
-import { op_madv_free } from './calls-advice';
+import { op_guard_install, op_guard_remove, op_madv_cold, op_madv_free } from './calls-advice';
 import { op_mremap } from './calls-moves';
 import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
 import { op_pagemap_scan, op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
@@ -77,7 +77,7 @@ function exec_op(word: u32, index: u32): u32 {
     case Op.DONTNEED: {
       const mask = mapped_pages(mm, word);
       if (!alive || mask == 0) return R.SKIP;
-      zap_page_range(mm, mask);
+      zap_page_range(mm, mask, false);
       return done(index);
     }
     case Op.PAGEOUT: {
@@ -147,6 +147,22 @@ function exec_op(word: u32, index: u32): u32 {
     case Op.KSM_MERGE:
       ksm_do_scan();
       return done(index);
+    case Op.MADV_COLD: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_madv_cold(mm, mask, index) : R.SKIP;
+    }
+    case Op.POPULATE:
+      if (!alive || !can_sleep() || mapped_pages(mm, word) == 0) return R.SKIP;
+      vmf_start(word, index);
+      return run_thread();
+    case Op.GUARD_INSTALL: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_guard_install(mm, mask, index) : R.SKIP;
+    }
+    case Op.GUARD_REMOVE: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_guard_remove(mm, mask, index) : R.SKIP;
+    }
   }
   return R.SKIP;
 }
@@ -155,7 +171,7 @@ function exec_op(word: u32, index: u32): u32 {
 
 function is_thread(word: u32): bool {
   const code = op_code(word);
-  return code == Op.READ || code == Op.WRITE || code == Op.GUP;
+  return code == Op.READ || code == Op.WRITE || code == Op.GUP || code == Op.POPULATE;
 }
 /** Does the op take mmap_lock for writing? Then it waits for faults and GUP calls of that mm that are under way. */
 function takes_mmap_lock(word: u32): bool {

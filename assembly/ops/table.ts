@@ -43,7 +43,11 @@ export namespace Op {
   export const MERGEABLE: u32 = 31;
   export const UNMERGEABLE: u32 = 32;
   export const KSM_MERGE: u32 = 33;
-  export const COUNT: u32 = 34;
+  export const MADV_COLD: u32 = 34;
+  export const POPULATE: u32 = 35;
+  export const GUARD_INSTALL: u32 = 36;
+  export const GUARD_REMOVE: u32 = 37;
+  export const COUNT: u32 = 38;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -57,6 +61,7 @@ export const F_MMAP_THP: u32 = 1;
 export const F_MMAP_DAX: u32 = 2;
 export const F_MPROTECT_RW: u32 = 1;
 export const F_PAGEOUT_MADV: u32 = 1;
+export const F_POPULATE_WRITE: u32 = 1;
 export const F_UFFD_EVENT_FORK: u32 = 1;
 export const F_UFFD_WP_UNPOPULATED: u32 = 2;
 /** Modes of uffd_reg; neither = write-protect. */
@@ -186,6 +191,10 @@ export function opRow(code: u32): string {
     case Op.MERGEABLE: return "mergeable\tX R\t\tMADV_MERGEABLE: KSM may merge equal pages there.";
     case Op.UNMERGEABLE: return "unmergeable\tX R\t\tMADV_UNMERGEABLE: no longer, and what is merged there is taken apart.";
     case Op.KSM_MERGE: return "ksm_merge\t\t\tksmd goes over all mergeable memory of all processes.";
+    case Op.MADV_COLD: return "madv_cold\tX R\t\tMADV_COLD: the pages seem unused; a huge page is split where it is named in part.";
+    case Op.POPULATE: return "populate\tX P\t0=R,1=W\tMADV_POPULATE_READ or _WRITE: fault the page in as GUP would, without taking it.";
+    case Op.GUARD_INSTALL: return "guard_install\tX R\t\tMADV_GUARD_INSTALL: drop what is there; any access is a fault from now on.";
+    case Op.GUARD_REMOVE: return "guard_remove\tX R\t\tMADV_GUARD_REMOVE: take the guards away again.";
   }
   return "";
 }

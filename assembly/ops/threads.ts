@@ -21,10 +21,10 @@ import { is_cow_mapping, vm_flags, VM_MAYWRITE, VM_READ, VM_WRITE } from '../mm/
 import {
   FAULT_FLAG_WRITE, interleaved, set_vmf_foll, set_vmf_stage, vmf_copy, vmf_faulted, vmf_flags, vmf_foll, vmf_index, vmf_mm, vmf_old,
   vmf_orig, vmf_page, vmf_stage, vmf_start, vmf_turn, vmf_word, VMF_COPYING, VMF_RUNS, VMF_WOKEN,
-  VM_FAULT_MISSING, VM_FAULT_OOM,  VM_FAULT_SIGBUS, VM_FAULT_SLEEP, VM_FAULT_YIELD,
+  VM_FAULT_MISSING, VM_FAULT_OOM, VM_FAULT_SIGBUS, VM_FAULT_SIGSEGV, VM_FAULT_SLEEP, VM_FAULT_YIELD,
 } from '../mm/vmf';
 import {
-  F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, F_WRITE_SAME, Op, op_code, op_cpu, op_flags, op_mm,
+  F_GUP_FAST, F_GUP_FAST_ONLY, F_GUP_FORCE, F_GUP_PIN, F_GUP_WRITE, F_POPULATE_WRITE, F_WRITE_SAME, Op, op_code, op_cpu, op_flags, op_mm,
   op_page, op_y, R,
 } from './table';
 
@@ -104,7 +104,8 @@ export function wake_sleepers(mm: u32, mask: u32, results: usize): void {
 /** Runs the thread in VMF until its op ends (R.*) or, interleaved, its section does (R.YIELD). */
 export function run_thread(): u32 {
   const word = vmf_word();
-  const ret = op_code(word) == Op.GUP ? run_gup() : run_access();
+  const code = op_code(word);
+  const ret = code == Op.GUP ? run_gup() : code == Op.POPULATE ? run_populate() : run_access();
   if (ret > R.SLEEP && ret != R.YIELD && vmf_faulted()) observe(Obs.GAVE_UP, op_mm(word), op_page(word), 0, 0, vmf_index(), 0);
   return ret;
 }
@@ -207,7 +208,7 @@ function run_access(): u32 {
     if (ret & VM_FAULT_YIELD) return R.YIELD;
     if (ret & VM_FAULT_SLEEP) return sleep_on_event(write, (ret & VM_FAULT_MISSING) != 0);
     if (ret & VM_FAULT_OOM) return R.NOMEM;
-    if (ret & VM_FAULT_SIGBUS) return R.FAULT;
+    if (ret & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)) return R.FAULT;
     mm_account_fault();
   }
 }
@@ -230,6 +231,11 @@ function grant(mm: u32, page: u32, h: u32, flags: u32, f: u32): u32 {
   store<u16>(handle, flags, 4);
   store<u8>(handle, vmf_index() + 1, 6);
   observe(Obs.GUP, mm, page, h, page_version(f), vmf_index(), 0);
+  return R.OK;
+}
+
+function populated(): u32 {
+  observe(Obs.SYSCALL, 0, 0, 0, 0, vmf_index(), 0);
   return R.OK;
 }
 
@@ -262,6 +268,27 @@ function run_gup(): u32 {
     foll = gup_flags(vma, flags) | FOLL_STARTED;
     set_vmf_foll(foll);
   }
+  return gup_loop(mm, page, foll);
+}
+/** MADV_POPULATE_READ or _WRITE: the same loop, to see to it that the page is there. */
+function run_populate(): u32 {
+  const word = vmf_word();
+  const mm = op_mm(word);
+  const page = op_page(word);
+  const flags = op_flags(word);
+  if (!(vmf_foll() & FOLL_STARTED)) {
+    if (!knob(K.MADV_POPULATE)) return R.REFUSED;
+    if (flags & F_POPULATE_WRITE && !(vm_flags(mm, page) & VM_WRITE)) return R.REFUSED;
+    set_vmf_foll((flags & F_POPULATE_WRITE ? F_GUP_WRITE : 0) | FOLL_STARTED);
+  }
+  return gup_loop(mm, page, vmf_foll());
+}
+/** Lookup and fault in turn, to the end of the op. */
+function gup_loop(mm: u32, page: u32, started: u32): u32 {
+  const word = vmf_word();
+  const populate = op_code(word) == Op.POPULATE;
+  const flags = op_flags(word);
+  let foll = started;
   let before: u64 = 0;
   while (true) {
     let ret: u32;
@@ -271,7 +298,8 @@ function run_gup(): u32 {
       // The VMA may have gone while the lock was dropped.
       if (!(vm_flags(mm, page) & VM_READ)) return R.FAULT;
       const f = gup_lookup(mm, page, foll);
-      if (f != NO_FRAME) return grant(mm, page, op_y(word), flags, f);
+      if (f != NO_FRAME) return populate ? populated() : grant(mm, page, op_y(word), flags, f);
+      if (populate) at(P.POPULATE_FAULT);
       const state = interleaved ? 0 : loop_state(mm, page, gup_wish);
       if ((state != 0 && state == before) || vmf_turn() > MAX_TURNS) return livelock(mm, page);
       before = state;
@@ -279,11 +307,11 @@ function run_gup(): u32 {
     }
     if (ret & VM_FAULT_YIELD) return R.YIELD;
     if (ret & VM_FAULT_SLEEP) {
-      if (!may_wait(flags)) return R.FAULT;
+      if (!populate && !may_wait(flags)) return R.FAULT;
       return sleep_on_event((flags & F_GUP_WRITE) != 0, (ret & VM_FAULT_MISSING) != 0);
     }
     if (ret & VM_FAULT_OOM) return R.NOMEM;
-    if (ret & VM_FAULT_SIGBUS) return R.FAULT;
+    if (ret & (VM_FAULT_SIGBUS | VM_FAULT_SIGSEGV)) return R.FAULT;
     mm_account_fault();
     foll = foll_after_fault(mm, page, foll, ret);
     if (interleaved) {

@@ -4,7 +4,7 @@ import {
   F_COPY_WP, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_PAGEOUT_MADV, F_SCAN_FULL, F_SCAN_WP,
   F_UFFD_BOTH, F_UFFD_EVENT_FORK,
   F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED,
-  F_WRITE_SAME, Op, op_code, op_flags, op_mm, op_page, op_target, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT,
+  F_POPULATE_WRITE, F_WRITE_SAME, Op, op_code, op_flags, op_mm, op_page, op_target, op_y, PAGE_ARG_ALL, PAGE_ARG_COUNT,
 } from './table';
 
 /** Flags an op takes, as a mask. */
@@ -19,6 +19,7 @@ function op_flag_mask(code: u32): u32 {
         F_UFFD_EVENT_UNMAP | F_UFFD_EVENT_REMAP;
     case Op.UFFD_COPY: return F_COPY_WP;
     case Op.PAGEMAP_SCAN: return F_SCAN_WP | F_SCAN_FULL;
+    case Op.POPULATE: return F_POPULATE_WRITE;
     case Op.GUP: return 0xff;
     case Op.MREMAP: return 15;
   }
@@ -38,6 +39,7 @@ export function op_valid(word: u32): bool {
   if (flags & ~op_flag_mask(code)) return false;
   switch (code) {
     case Op.READ:
+    case Op.POPULATE:
     case Op.WRITE: return op_page(word) < 8;
     case Op.GUP: return op_page(word) < 8 && (flags & (F_GUP_FAST | F_GUP_FAST_ONLY)) != (F_GUP_FAST | F_GUP_FAST_ONLY);
     case Op.MMAP: return !(flags & F_MMAP_DAX) || (op_page(word) == PAGE_ARG_ALL && !(flags & F_MMAP_THP));

@@ -22,7 +22,8 @@ export namespace I {
   export const FAST_ONLY_REFUSED: u32 = 19;
   export const SOFTDIRTY_SPURIOUS: u32 = 20;
   export const MISSING_EVENTS: u32 = 21;
-  export const COUNT: u32 = 22;
+  export const GUARD_LOST: u32 = 22;
+  export const COUNT: u32 = 23;
 }
 
 /**
@@ -52,6 +53,7 @@ export function invariantRow(id: u32): string {
     case I.FAST_ONLY_REFUSED: return "fast-only-refused\tstructure\tA fast-only read GUP gets the page of a present, readable, ordinary leaf.";
     case I.MISSING_EVENTS: return "missing-events\treference\tAn access to nothing, where missing pages are registered, raises an event, and nothing else raises one.";
     case I.SOFTDIRTY_SPURIOUS: return "softdirty-spurious\twarning\tA page nobody wrote since clear_refs is not reported soft-dirty (I11's second half: a cost, judged only on request).";
+    case I.GUARD_LOST: return "guard-lost\treference\tA guard region stays until it is removed or unmapped, every access to it fails, and there is none that nobody asked for.";
   }
   return "";
 }

@@ -5,7 +5,7 @@ import {
 } from '../mm/layout';
 import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '../mm/observe';
 import { page_version } from '../mm/page';
-import { _PAGE_TABLE, pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtable';
+import { _PAGE_TABLE, is_guard_pte_marker, pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtable';
 import {
   arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, R,
 } from '../ops/table';
@@ -15,7 +15,9 @@ import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount
 import { check_economy, economy_reset, note_users } from './economy';
 import { hread } from './handles';
 import { I } from './invariants';
-import { DIRTY, has, held, MAPPED, mask, promises_reset, TRACKING, UNPROTECTED, WP_YES, WRITE_SEEN } from './promises';
+import {
+  DIRTY, GUARDED, has, held, MAPPED, mask, promises_reset, TRACKING, UNPROTECTED, WP_YES, WRITE_SEEN,
+} from './promises';
 import { observed, read } from './reference';
 import { fork_failed } from './syscalls';
 import { clearViolations, NONE, setViolationOp, violate } from './report';
@@ -138,7 +140,9 @@ function check_huge(mm: u32, first: u32): void {
 @inline function check_promises(mm: u32, page: u32, e: u64): void {
   if (!has(mm, MAPPED, page)) return;
   read(mm, page, contents(mm, page, e), NONE);
-  if ((((mask(mm, WP_YES) | mask(mm, DIRTY) | mask(mm, UNPROTECTED)) >> page) & 1) != 0) check_bits(mm, page, e);
+  const judged = mask(mm, WP_YES) | mask(mm, DIRTY) | mask(mm, UNPROTECTED) | mask(mm, GUARDED);
+  if (((judged >> page) & 1) != 0) check_bits(mm, page, e);
+  else if (is_guard_pte_marker(e)) violate(I.GUARD_LOST, mm, page, NONE, 0, 1, residency(e));
   if (costs) check_warnings(mm, page, e);
 }
 /** I11's second half: soft-dirty needs a write, or a fork that copied. */
@@ -147,7 +151,10 @@ function check_warnings(mm: u32, page: u32, e: u64): void {
   violate(I.SOFTDIRTY_SPURIOUS, mm, page, NONE, 0, 1, residency(e));
 }
 function check_bits(mm: u32, page: u32, e: u64): void {
-  // detail of both: structure.Residency.
+  // detail of all: structure.Residency.
+  if (has(mm, GUARDED, page) != is_guard_pte_marker(e)) {
+    violate(I.GUARD_LOST, mm, page, NONE, has(mm, GUARDED, page) ? 1 : 0, is_guard_pte_marker(e) ? 1 : 0, residency(e));
+  }
   if (has(mm, WP_YES, page) && !carries_uffd_wp(e)) violate(I.WP_LOST, mm, page, NONE, 1, 0, residency(e));
   // detail 2: asynchronously protected, stored to, and still protected.
   if (has(mm, UNPROTECTED, page) && carries_uffd_wp(e)) violate(I.WP_SILENT_WRITE, mm, page, NONE, 0, 1, 2);
@@ -194,7 +201,7 @@ function check_mm(mm: u32): void {
 @inline function is_pair(index: u32): bool {
   const word = op_at(index);
   const code = op_code(word);
-  return (word & OP_PAIR) != 0 && (code == Op.READ || code == Op.WRITE || code == Op.GUP);
+  return (word & OP_PAIR) != 0 && (code == Op.READ || code == Op.WRITE || code == Op.GUP || code == Op.POPULATE);
 }
 
 /** Only the op's result tells of a fork that failed midway. */

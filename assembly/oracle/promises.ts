@@ -58,6 +58,9 @@ export const CHANGED: usize = 28;
  */
 export const FREED: usize = 24;
 
+/** A guard region: nothing can be accessed there. */
+export const GUARDED: usize = 25;
+
 /** Number of this life of the mm id; 0 = no such process. */
 const LIFE: usize = 16;
 /** 0xff once this process, or one that it came from, moved pages: a huge page's parts may lie anywhere. */

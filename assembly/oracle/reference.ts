@@ -1,14 +1,14 @@
 // The reference memory: what each process must see, derived from what the program did and from nothing else.
 // Observations go in, violations come out. It shares no code and no knob with mm/.
 import {
-  ABSENT, add, changed, DIRTY, disarm, drop, foreign, FREED, has, life, mask, MAPPED, MISSING, populate, promise, promised,
-  REGISTERED, SHARED, sign,
-  tick, TRACKING, UFFD_ASYNC, uffd, unprotected, UNPROTECTED, via_handle, WILD, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
+  ABSENT, add, changed, DIRTY, disarm, drop, foreign, FREED, GUARDED, has, life, MAPPED, mask, MISSING, populate, promise,
+  promised, REGISTERED, SHARED, sign, tick, TRACKING, uffd, UFFD_ASYNC, UNPROTECTED, unprotected, via_handle, WILD,
+  WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
 import { granted, hread, hwrite } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
-import { gave_up, move, scanned, syscall, unsure } from './syscalls';
+import { gave_up, guard_lost, move, scanned, syscall, unsure } from './syscalls';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
 import { arg_mask, F_GUP_WRITE, Op, op_code, op_flags, op_page } from '../ops/table';
 
@@ -38,6 +38,7 @@ const FILLED_ZERO: u32 = 2;
     case Obs.GUP:
       if ((op_flags(word) & F_GUP_WRITE) != 0) write_seen(mm, page);
       touched(mm, page);
+      if (has(mm, GUARDED, page)) guard_lost(mm, page);
       read(mm, page, obs_version(o), obs_handle(o));
       granted(obs_handle(o), mm, page, obs_version(o), op_flags(word));
       return;
@@ -102,6 +103,7 @@ function first_touch(mm: u32, page: u32): void {
   // A fresh fault would be SIGSEGV. detail 0: by the CPU.
   if (!has(mm, MAPPED, page)) violate(I.PERMISSION_GAINED, mm, page, NONE, 0, version, 0);
   touched(mm, page);
+  if (has(mm, GUARDED, page)) guard_lost(mm, page);
   read(mm, page, version, NONE);
 }
 
@@ -114,6 +116,7 @@ function first_touch(mm: u32, page: u32): void {
     unprotected(mm, bit);
     changed(mm, bit);
   }
+  if (has(mm, GUARDED, page)) guard_lost(mm, page);
   // detail 0: by the CPU.
   if (has(mm, WP_YES, page)) violate(I.WP_SILENT_WRITE, mm, page, NONE, promised(mm, page), version, 0);
   promise(mm, page, version);

@@ -6,7 +6,7 @@ import {
 } from '../mm/layout';
 import {
   _PAGE_PRESENT, _PAGE_RW, _PAGE_SWP_EXCLUSIVE, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
-  is_migration_entry, is_pte_marker, is_readable_migration_entry, migration_entry_pfn, SWP_MIG_DIRTY, SWP_MIG_YOUNG,
+  is_guard_pte_marker, is_migration_entry, is_pte_marker, is_readable_migration_entry, migration_entry_pfn, SWP_MIG_DIRTY, SWP_MIG_YOUNG,
   is_swap_pte, make_pte_marker, pmd_at, pmd_trans_huge, pte_at, pte_marker_uffd_wp, PTE_MARKER_UFFD_WP, pte_pfn,
   pte_present, pte_protnone, pte_soft_dirty, pte_special, pte_swp_exclusive, pte_swp_soft_dirty, pte_swp_uffd_wp,
   pte_uffd_wp, pte_write, pud_at, swp_offset,
@@ -173,6 +173,10 @@ function check_nonpresent(mm: u32, page: u32, e: u64, vma: u32): void {
   if (is_swap_pte(e)) check_swap(mm, page, e, vma);
   else if (is_migration_entry(e)) check_migration(mm, page, e, vma);
   else {
+    if (is_guard_pte_marker(e)) {
+      if (vma == 0) miscount(Count.LEFTOVER, 0, mm, page, 0, 1);
+      return;
+    }
     // mremap makes markers soft-dirty, too.
     const kind = e & ~_PAGE_SWP_SOFT_DIRTY;
     if (kind != make_pte_marker(PTE_MARKER_UFFD_WP)) violate(I.WRONG_DECODER, mm, page, NONE, 0, 0, Residency.MARKER);

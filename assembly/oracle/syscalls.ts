@@ -1,16 +1,16 @@
 // What each call promises once it has taken effect.
 import {
-  ABSENT, add, ARMED, begin_life, changed, CHANGED, copy_contents, DAX, DIRTY, disarm, drop, end_life, filled, FREED, has, held,
-  life, MAPPED, mask, MISSING, move_page,
-  populate, promise_zeroes, REGISTERED, release, SCATTERED, set_mask, set_uffd, SHARED, THP, TRACKING, uffd, UFFD_ASYNC, UFFD_FORKS,
-  UFFD_REMAPS, UFFD_UNPOPULATED, UNPROTECTED, WP_MAYBE, WP_YES, WRITABLE, WRITE_SEEN,
+  ABSENT, add, ARMED, begin_life, changed, CHANGED, copy_contents, DAX, DIRTY, disarm, drop, end_life, filled, FREED, GUARDED,
+  has, held, life, MAPPED, mask, MISSING, move_page, populate, promise_zeroes, REGISTERED, release, SCATTERED, set_mask,
+  set_uffd, SHARED, THP, TRACKING, uffd, UFFD_ASYNC, UFFD_FORKS, UFFD_REMAPS, UFFD_UNPOPULATED, UNPROTECTED, WP_MAYBE,
+  WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
 import { detach, follow, held_pages, owner_forks, pinned } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
 import {
-  arg_first, arg_mask, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_SCAN_WP, F_UFFD_BOTH, F_UFFD_MISSING, Op, op_code, op_flags, op_mm, op_page,
-  op_target, op_y,
+  arg_first, arg_mask, F_MMAP_DAX, F_MMAP_THP, F_MPROTECT_RW, F_POPULATE_WRITE, F_SCAN_WP, F_UFFD_BOTH, F_UFFD_MISSING, Op,
+  op_code, op_flags, op_mm, op_page, op_target, op_y,
 } from '../ops/table';
 
 /** Flags of the uffd_reg record: features of the uffd, as UFFDIO_API told the program when it was created. */
@@ -68,7 +68,7 @@ export function syscall(word: u32, flags: u32): void {
       set_uffd(mm, 0);
       return;
     case Op.WP:
-      protect(mm, pages & mask(mm, REGISTERED));
+      protect(mm, pages & mask(mm, REGISTERED) & ~mask(mm, GUARDED));
       return;
     case Op.UNWP:
       unprotect(mm, pages);
@@ -76,6 +76,16 @@ export function syscall(word: u32, flags: u32): void {
       return;
     case Op.PUT:
       release(op_y(word));
+      return;
+    case Op.POPULATE:
+      populated(mm, op_page(word), (op_flags(word) & F_POPULATE_WRITE) != 0);
+      return;
+    case Op.GUARD_INSTALL:
+      zap(mm, pages);
+      add(mm, GUARDED, pages);
+      return;
+    case Op.GUARD_REMOVE:
+      drop(mm, GUARDED, pages);
       return;
     case Op.MADV_FREE:
       give_up(mm, pages);
@@ -96,6 +106,7 @@ function unmap(mm: u32, pages: u32): void {
   drop(mm, REGISTERED, pages);
   drop(mm, MISSING, pages);
   drop(mm, TRACKING, pages);
+  drop(mm, GUARDED, pages);
   drop(mm, DAX, pages);
   drop(mm, THP, pages);
   drop(mm, ABSENT, pages);
@@ -147,6 +158,21 @@ function zap(mm: u32, pages: u32): void {
   drop(mm, SHARED, pages);
   drop(mm, FREED, pages);
   if (held() != 0) detach(mm, pages);
+}
+/** MADV_POPULATE brought the page: an access as far as events and guards go, and no more. */
+function populated(mm: u32, page: u32, write: bool): void {
+  if (has(mm, GUARDED, page)) guard_lost(mm, page);
+  // detail 0: an access that should have been an event.
+  if (has(mm, MISSING, page) && has(mm, ABSENT, page)) violate(I.MISSING_EVENTS, mm, page, NONE, 0, 0, 0);
+  populate(mm, 1 << page);
+  // What is soft-dirty by a write that was only prepared for may be a whole PMD, and an asynchronous protection gone.
+  if (!write) return;
+  add(mm, WRITE_SEEN, page < 4 ? 0x0f : 0xf0);
+  if ((uffd(mm) & UFFD_ASYNC) != 0 && has(mm, WP_YES, page)) unsure(mm, 1 << page);
+}
+/** An access to a guard region went ahead. detail 3: as told by the access itself, not by its entry. */
+export function guard_lost(mm: u32, page: u32): void {
+  violate(I.GUARD_LOST, mm, page, NONE, 1, 0, 3);
 }
 /** The pages may go, entries and all, until somebody stores to them. Some may be gone already: those that were in swap. */
 function give_up(mm: u32, pages: u32): void {
@@ -229,6 +255,7 @@ function fork(parent: u32, child: u32): void {
   set_mask(child, SCATTERED, mask(parent, SCATTERED));
   set_mask(child, THP, mask(parent, THP));
   set_mask(child, ABSENT, mask(parent, ABSENT));
+  set_mask(child, GUARDED, mask(parent, GUARDED));
   // The child's entries and VMAs are copies, soft-dirty included.
   set_mask(child, TRACKING, mask(parent, TRACKING));
   set_mask(child, DIRTY, mask(parent, DIRTY));
@@ -270,5 +297,7 @@ export function scanned(word: u32, reported: u32): void {
   for (let m = mask(mm, ARMED) & mask(mm, CHANGED) & range & ~reported; m != 0; m &= m - 1) {
     violate(I.TRACKING_GAP, mm, ctz(m), NONE, 1, 0, 0);
   }
-  if ((op_flags(word) & F_SCAN_WP) != 0) protect(mm, reported & range);
+  if ((op_flags(word) & F_SCAN_WP) == 0) return;
+  protect(mm, reported & range & ~mask(mm, GUARDED));
+  drop(mm, CHANGED, reported & range);
 }

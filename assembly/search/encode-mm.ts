@@ -6,9 +6,8 @@ import {
 } from '../mm/pgtable';
 import { anon_vma, mm_uffd, vm_flags, vma_shift, vma_starts } from '../mm/vma';
 import {
-  ABSENT, ARMED, CHANGED, DAX, DIRTY, FREED, MAPPED, mask, MISSING, promised, REGISTERED, SCATTERED, SHARED, THP, TRACKING, uffd,
-  UNPROTECTED, WP_MAYBE,
-  WP_YES, WRITABLE,
+  ABSENT, ARMED, CHANGED, DAX, DIRTY, FREED, GUARDED, MAPPED, mask, MISSING, promised, REGISTERED, SCATTERED, SHARED, THP,
+  TRACKING, uffd, UNPROTECTED, WP_MAYBE, WP_YES, WRITABLE,
 } from '../oracle/promises';
 import { frame, nrPages, put, slot, Symmetry, symmetry, version } from './names';
 import { apart, fills, getsForWrite, presentBits, swapBits, vmaBits } from './relevance';
@@ -40,7 +39,7 @@ function migrating(e: u64): u32 {
     (((mask(mm, REGISTERED) >> page) & 1) << 4) | (((mask(mm, DIRTY) >> page) & 1) << 5) |
     (((mask(mm, TRACKING) >> page) & 1) << 6) | (getsForWrite ? ((mask(mm, SHARED) >> page) & 1) << 7 : 0);
   return all | (((mask(mm, DAX) >> page) & 1) << 8) | (((mask(mm, FREED) >> page) & 1) << 16) |
-    (((mask(mm, SCATTERED) >> page) & 1) << 9) | (fills ? fill_promises(mm, page) : 0);
+    (((mask(mm, SCATTERED) >> page) & 1) << 9) | (((mask(mm, GUARDED) >> page) & 1) << 17) | (fills ? fill_promises(mm, page) : 0);
 }
 function fill_promises(mm: u32, page: u32): u32 {
   return (((mask(mm, MISSING) >> page) & 1) << 10) | (((mask(mm, ABSENT) >> page) & 1) << 11) | (((mask(mm, THP) >> page) & 1) << 12) |

@@ -24,6 +24,7 @@ export interface OracleFinding {
 }
 
 const NO_HANDLE = 0xff;
+const ACCESSES: readonly string[] = ['read', 'write', 'gup', 'populate'];
 
 /** What the promise demands, stated of ops of the program; none if no op shows it. */
 export function demands(broken: Broken, words: Uint32Array, run: Run, ops: readonly OpInfo[]): Fact[] {
@@ -37,6 +38,8 @@ export function demands(broken: Broken, words: Uint32Array, run: Run, ops: reado
       return [{ kind: 'silent', op: run.ops[op]!.events[0]?.op ?? op }];
     case 'permission-gained':
       return [{ kind: 'ends', op: storeBefore(words, run, op, ops), result: RESULT.FAULT }];
+    case 'guard-lost':
+      return ACCESSES.includes(name) ? [{ kind: 'ends', op, result: RESULT.FAULT }] : [];
     case 'wp-lost':
     case 'softdirty-lost': {
       if (mm === undefined || page === undefined) return [];

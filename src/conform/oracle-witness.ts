@@ -16,6 +16,7 @@ export const JUDGED: readonly string[] = [
   'data-lost',
   'softdirty-lost',
   'permission-gained',
+  'guard-lost',
 ];
 
 /** Where a promise was first seen broken. */
@@ -31,6 +32,7 @@ const FEATURE_EVENT_REMAP = 4;
 interface Names {
   readonly of: (code: number) => string;
   readonly gup: GupFlavours;
+  readonly populateWrite: number;
   readonly eventFork: number;
   readonly unpopulated: number;
   readonly eventRemap: number;
@@ -52,6 +54,7 @@ export class Witness {
     this.#names = {
       of: (code) => ops[code]?.name ?? '',
       gup: new GupFlavours(vocabulary),
+      populateWrite: vocabulary.flag('populate', 'W'),
       eventFork: vocabulary.flag('uffd_reg', 'EVENT_FORK'),
       unpopulated: vocabulary.flag('uffd_reg', 'WP_UNPOPULATED'),
       eventRemap: vocabulary.flag('uffd_reg', 'EVENT_REMAP'),
@@ -164,7 +167,7 @@ class Testimony {
 
   #own(op: number, name: string, fields: OpFields, seen: Observed, own: Outcome | undefined): void {
     this.#follow(name, fields, seen.result);
-    if (name === 'read' || name === 'write' || name === 'gup') {
+    if (name === 'read' || name === 'write' || name === 'gup' || name === 'populate') {
       if (own) this.#ended(own, seen);
       return;
     }
@@ -258,6 +261,9 @@ class Testimony {
       case 'write':
         this.#judge.record(RECORD.STORE, op, mm, page, 0, op + 1, 0);
         return;
+      case 'populate':
+        this.#judge.record(RECORD.SYSCALL, op, 0, 0, 0, 0, 0);
+        return;
       case 'gup': {
         const cell = seen?.cells[mm]?.[page];
         const there = cell?.kind === 'present' ? cell.value : undefined;
@@ -269,7 +275,8 @@ class Testimony {
   #event(op: number, mm: number, page: number): void {
     const { code, flags } = decodeOp(this.#words[op]!);
     const name = this.#names.of(code);
-    const write = name === 'write' || (name === 'gup' && (flags & this.#names.gup.W) !== 0);
+    const asks = name === 'gup' ? this.#names.gup.W : name === 'populate' ? this.#names.populateWrite : 0;
+    const write = name === 'write' || (flags & asks) !== 0;
     this.#judge.record(RECORD.EVENT, op, mm, page, 0, 0, write ? 1 : 0);
   }
 

@@ -4,39 +4,16 @@ import { decodeOp, MM_NAMES, type OpFields, PAGE_COUNT, pagesOf, RESULT, TARGET_
 import { UsageError } from '../errors.js';
 import { handleNames, printOp } from '../text/print.js';
 import { type Fact, factText } from './facts.js';
-import type { PageLayout } from './observed.js';
+import { type Claim, Inexpressible, type Ktap } from './reproducer-types.js';
 import type { Use } from './reproducer-uses.js';
 
-/** What is claimed, and where it was seen. */
-export interface Claim {
-  readonly words: Uint32Array;
-  readonly layout: PageLayout;
-  /** All must hold for exit code 0. */
-  readonly facts: readonly Fact[];
-  /** Lines for the reader: what was found, on which kernel. */
-  readonly about?: readonly string[];
-  /** A test of the kernel rather than a claim about it: what it prints is KTAP. */
-  readonly ktap?: Ktap;
-}
-
-/** What a test knows beyond its facts. Ops are indices. */
-export interface Ktap {
-  /** Op -> op during which its thread ends: its end is judged there. */
-  readonly settled: ReadonlyMap<number, number>;
-  /** Ops whose failure does not end the test. */
-  readonly may: readonly number[];
-  /** For the reader, above the op. */
-  readonly notes: ReadonlyMap<number, string>;
-  /** Ops from here on are not the program's own. */
-  readonly own: number;
-}
-
-/** The program needs something that user space cannot ask a kernel for. */
-export class Inexpressible extends UsageError {
-  override readonly name = 'Inexpressible';
-}
-
 type HandleKind = 'pipe' | 'ring';
+const ADVICE = {
+  madv_free: 'MADV_FREE',
+  madv_cold: 'MADV_COLD',
+  guard_install: 'MADV_GUARD_INSTALL',
+  guard_remove: 'MADV_GUARD_REMOVE',
+} as const;
 const mask = (page: number): number => pagesOf(page).reduce((bits, one) => bits | (1 << one), 0);
 const hex = (bits: number): string => `0x${bits.toString(16).padStart(2, '0')}`;
 
@@ -213,6 +190,16 @@ export class Steps {
           this.uses.add('RECLAIM').add('PAGEMAP');
           this.#call('do_pageout', k, MM_NAMES[fields.mm]!, hex(pages));
         } else tell('DO_ADVISE', 'MADV_PAGEOUT');
+        return 1;
+      case 'madv_free':
+      case 'madv_cold':
+      case 'guard_install':
+      case 'guard_remove':
+        tell('DO_ADVISE', ADVICE[name]);
+        return 1;
+      case 'populate':
+        this.uses.add('POPULATE');
+        tell('DO_POPULATE', this.#has(fields, 'W') ? 'MADV_POPULATE_WRITE' : 'MADV_POPULATE_READ');
         return 1;
       case 'thp_split':
         if (this.#claim.layout !== 'pmd') return this.#skipped(k);

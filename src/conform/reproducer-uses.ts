@@ -11,6 +11,7 @@ export type Use =
   | 'SWAP'
   | 'RECLAIM'
   | 'SWAPOFF'
+  | 'POPULATE'
   | 'THP'
   | 'SPLIT'
   | 'FORK'

@@ -3,9 +3,10 @@ import type { OpInfo } from '../engine/optable.js';
 import { handleNames, printOp } from '../text/print.js';
 import { factText } from './facts.js';
 import type { CSources } from './reproducer-sources.js';
-import { type Claim, Steps } from './reproducer-steps.js';
+import { Steps } from './reproducer-steps.js';
+import type { Claim } from './reproducer-types.js';
 
-export { type Claim, Inexpressible, type Ktap } from './reproducer-steps.js';
+export { type Claim, Inexpressible, type Ktap } from './reproducer-types.js';
 
 const MAIN_WITH_DEVICE = 'int main(int argc, char **argv) {\n  if (argc > 1) swap_device = argv[1];';
 

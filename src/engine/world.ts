@@ -3,6 +3,7 @@ import type { Catalogue } from './catalogue.js';
 import { MM_NAMES, PAGE_COUNT } from './opword.js';
 
 export type LeafKind = 'none' | 'present' | 'swap' | 'marker' | 'migration';
+const MARKERS: readonly string[] = ['UFFD_WP', 'GUARD'];
 
 /** What one mm has at one page: the leaf of whatever level maps it. */
 export interface Leaf {
@@ -160,7 +161,7 @@ export class WorldReader {
     }
     const offset = Number(~(raw >> 14n) & 0xffn);
     if (raw >> 59n === BigInt(at('SWP_TYPE_MARKER')))
-      return { level, kind: 'marker', bits: (offset & at('PTE_MARKER_UFFD_WP')) !== 0 ? ['UFFD_WP'] : [], raw };
+      return { level, kind: 'marker', bits: MARKERS.filter((name) => offset & at(`PTE_MARKER_${name}`)), raw };
     const migration = MIGRATION_TYPES[Number(raw >> 59n) - at('SWP_TYPE_MIG_READ')];
     if (migration !== undefined) {
       const state = this.#bits(~(raw >> 14n), MIGRATION_BITS);

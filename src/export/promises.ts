@@ -114,6 +114,7 @@ function moves({ catalogue: { ops } }: Engine, word: number): readonly (readonly
 function movedMarks(engine: Engine, word: number, marks: number): number {
   return moves(engine, word).reduce((moved, [from, to]) => moved | (((marks >> from) & 1) << to), 0);
 }
+const ACCESSES: readonly string[] = ['read', 'write', 'gup', 'populate'];
 
 class Witness {
   readonly #engine: Engine;
@@ -168,9 +169,9 @@ class Witness {
       const shows = before.held().find(({ handle }) => handle === y)?.shows;
       if (shows) this.#facts.push({ kind: 'shows', op, value: shows[0]!, or: shows.slice(1) });
     }
-    if (name !== 'read' && name !== 'write' && name !== 'gup') return;
+    if (!ACCESSES.includes(name)) return;
     if (result === RESULT.SKIP) return;
-    if (name !== 'gup') this.#may.add(op);
+    if (name === 'read' || name === 'write') this.#may.add(op);
     // Whether such a page raises an event is up to the kernel.
     if (before.has(mm, 'maybe', page) && !after.has(mm, 'protected', page) && name !== 'read') return;
     if (result === RESULT.SLEEP) this.#facts.push({ kind: 'sleeps', op });
@@ -181,9 +182,10 @@ class Witness {
     const { mm, page } = decodeOp(this.#words[op]!);
     const name = this.#name(op);
     if (MMS.some((one) => before.mask(one, 'registered') !== 0)) this.#facts.push({ kind: 'silent', op });
-    const value = name === 'read' && result === RESULT.OK ? before.value(mm, page) : undefined;
-    if (value !== undefined) this.#facts.push({ kind: 'shows', op, value });
-    else if (name !== 'gup' || result !== RESULT.OK) this.#facts.push({ kind: 'ends', op, result });
+    const values = name === 'read' && result === RESULT.OK ? before.values(mm, page) : undefined;
+    const takes = name === 'gup' || name === 'populate';
+    if (values !== undefined) this.#facts.push({ kind: 'shows', op, value: values[0]!, or: values.slice(1) });
+    else if (!takes || result !== RESULT.OK) this.#facts.push({ kind: 'ends', op, result });
   }
 
   #sleepers(op: number, before: readonly number[], now: readonly number[], after: Reference): void {

@@ -7,7 +7,7 @@ const MM_BYTES = 32;
 const HANDLES_AT = 96;
 const HELD_AT = 131;
 const AUTHORS_AT = 144;
-const MASKS = { mapped: 8, writable: 9, protected: 10, maybe: 11, registered: 12, dirty: 13 } as const;
+const MASKS = { mapped: 8, writable: 9, protected: 10, maybe: 11, registered: 12, dirty: 13, freed: 24 } as const;
 const LIFE = 16;
 /** Not judged until the next store or zap. */
 const WILD = 0xff;
@@ -46,6 +46,12 @@ export class Reference {
   value(mm: number, page: number): number | undefined {
     const version = this.#bytes.getUint8(mm * MM_BYTES + page);
     return version === WILD ? undefined : version;
+  }
+  /** All that a load may return: what was given up by MADV_FREE may be zeroes already. */
+  values(mm: number, page: number): readonly number[] | undefined {
+    const value = this.value(mm, page);
+    if (value === undefined) return undefined;
+    return value !== 0 && this.has(mm, 'freed', page) ? [value, 0] : [value];
   }
   held(): Held[] {
     const held = this.#bytes.getUint8(HELD_AT);

@@ -64,7 +64,8 @@ type Told = Omit<Field, 'bits'>;
 function nonPresent({ kind, bits, frame, slot }: Leaf): [offset: Told, type: Told] {
   const plain = (text: string): Told => ({ letters: [], text });
   if (kind === 'swap') return [plain(`swap slot ${slot}, inverted`), plain('type: swap device')];
-  if (kind !== 'migration') return [plain('uffd-wp, inverted'), plain('type: marker')];
+  const marks = bits.includes('GUARD') ? 'guard' : 'uffd-wp';
+  if (kind !== 'migration') return [plain(`${marks}, inverted`), plain('type: marker')];
   const those = (letters: readonly string[]) => bits.filter((letter) => letters.includes(letter));
   return [
     { letters: those(['A', 'D']), text: `page frame ${frame}, accessed and dirty, inverted` },

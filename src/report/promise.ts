@@ -89,6 +89,10 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
       return `${step} copies ${whose}${detail === 1 ? ', just read from swap,' : ''} although nobody else uses the page: a cost, no failure.`;
     case 'softdirty-spurious':
       return `After ${step} ${whose} is reported soft-dirty, but nobody has written it since clear_refs: a cost, no failure.`;
+    case 'guard-lost':
+      if (detail === 3) return `${step} gets at ${whose}, which is a guard region.`;
+      if (expected === 0) return `After ${step} ${whose} is a guard region, which nobody asked for.`;
+      return `${whose} is a guard region and nobody removed it, but after ${step} it has lost its marker (now: ${RESIDENCY[detail]}).`;
     case 'fast-only-refused':
       return `Fast-only GUP in ${step} finds nothing at ${whose}, although the page is present and readable.`;
     default:

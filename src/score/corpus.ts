@@ -286,13 +286,13 @@ export const CORPUS: readonly CorpusEntry[] = [
   {
     id: 'T2-09',
     name: 'madvfree-loses-direct-io',
-    spec: kernel('v5.14'),
+    spec: kernel('v6.12', [], ['lazyfree.check_refs']),
     slugs: ['data-lost', 'pin-detached'],
     trigger: 'mmap A p0; write A p0; madv_free A p0; h=gup A p0 W GET fast; pageout A p0; hwrite h 9; put h; read A p0',
     triggerLength: 7,
     addedOps: 1,
     fix: turnOn('lazyfree.check_refs'),
-    note: '6c8e2a256915 (v5.18). As direct I/O does, GUP-fast takes the page: the slow path would make it dirty at once.',
+    note: '6c8e2a256915 (v5.18). Direct I/O takes the page by GUP-fast; the slow path would make it dirty at once.',
   },
   {
     id: 'T2-11',

@@ -27,12 +27,13 @@ enum { MAIN = 0, NR_THREADS = 1 + MAX_SLEEPERS };
 enum op_code {
   OP_MMAP, OP_MUNMAP, OP_READ, OP_WRITE, OP_FORK, OP_EXIT, OP_MPROTECT, OP_DONTNEED, OP_PAGEOUT, OP_SWAPOFF,
   OP_NUMA_HINT, OP_CLEAR_REFS, OP_THP_SPLIT, OP_UFFD_REG, OP_UFFD_UNREG, OP_UFFD_CLOSE, OP_WP, OP_UNWP, OP_WAKE,
-  OP_GUP, OP_HREAD, OP_HWRITE, OP_PUT,
-  OP_MREMAP = 24,
+  OP_GUP, OP_HREAD, OP_HWRITE, OP_PUT, OP_MADV_FREE, OP_MREMAP,
+  OP_MADV_COLD = 34, OP_POPULATE, OP_GUARD_INSTALL, OP_GUARD_REMOVE,
 };
 enum op_flag {
   MMAP_THP = 1,
   MPROTECT_RW = 1,
+  POPULATE_WRITE = 1,
   REG_EVENT_FORK = 1,
   REG_WP_UNPOPULATED = 2,
   REG_EVENT_REMAP = 128,
@@ -108,7 +109,7 @@ enum task_state { TASK_NONE, TASK_IDLE, TASK_BUSY, TASK_ASLEEP, TASK_WOKEN };
 struct task {
   uint8_t state;
   uint8_t op;     /* index of the op that it works on */
-  uint8_t code;   /* OP_READ, OP_WRITE or OP_GUP */
+  uint8_t code;   /* OP_READ, OP_WRITE, OP_GUP or OP_POPULATE */
   uint8_t page;
   uint8_t handle; /* of OP_GUP */
   uint8_t kind;   /* enum handle_kind */

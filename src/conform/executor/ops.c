@@ -10,6 +10,15 @@
 
 #include "executor.h"
 
+/* Headers of many build machines lack them. */
+enum {
+  MADV_COLD_ = 20,
+  MADV_POPULATE_READ_ = 22,
+  MADV_POPULATE_WRITE_ = 23,
+  MADV_GUARD_INSTALL_ = 102,
+  MADV_GUARD_REMOVE_ = 103,
+};
+
 /* A system call on each run of mapped pages: number(address, length, extra). */
 static uint8_t each_run(uint32_t mm, uint32_t pages, long number, long extra, int *error) {
   uint32_t mapped = ex.victims[mm].mapped & pages, first, count;
@@ -100,6 +109,26 @@ static uint8_t do_access(uint32_t mm, uint32_t word, uint32_t i) {
   return R_OK_;
 }
 
+/* Here a call may sleep on the way. */
+static uint8_t do_populate(uint32_t mm, uint32_t word, uint32_t i) {
+  uint32_t index, page = op_page(word);
+  if (!(ex.victims[mm].mapped >> page & 1)) return R_SKIP;
+  struct task *task = thread_for_access(mm, &index);
+  if (task == NULL) return R_SKIP;
+  struct mailbox *box = &ex.arena->boxes[mm][index];
+  long advice = op_flags(word) & POPULATE_WRITE ? MADV_POPULATE_WRITE_ : MADV_POPULATE_READ_;
+  long args[6] = {(long)address_of(page), (long)ex.page_bytes, advice};
+  memcpy(box->args, args, sizeof box->args);
+  box->command = DO_CALL;
+  box->number = SYS_madvise;
+  box->repeat = 1;
+  box->stepped = 0;
+  box->step = 0;
+  *task = (struct task){.state = TASK_BUSY, .op = (uint8_t)i, .code = OP_POPULATE, .page = (uint8_t)page};
+  post(mm, index);
+  return R_OK_;
+}
+
 /* Ops that end within the call. */
 static uint8_t run_simple(uint32_t word, uint32_t i, int *error, uint32_t *value) {
   uint32_t mm = op_mm(word), pages = op_mask(word), code = op_code(word);
@@ -122,6 +151,10 @@ static uint8_t run_simple(uint32_t word, uint32_t i, int *error, uint32_t *value
     }
     case OP_DONTNEED: return each_run(mm, pages, SYS_madvise, MADV_DONTNEED, error);
     case OP_PAGEOUT: return each_run(mm, pages, SYS_madvise, MADV_PAGEOUT, error);
+    case OP_MADV_FREE: return each_run(mm, pages, SYS_madvise, MADV_FREE, error);
+    case OP_MADV_COLD: return each_run(mm, pages, SYS_madvise, MADV_COLD_, error);
+    case OP_GUARD_INSTALL: return each_run(mm, pages, SYS_madvise, MADV_GUARD_INSTALL_, error);
+    case OP_GUARD_REMOVE: return each_run(mm, pages, SYS_madvise, MADV_GUARD_REMOVE_, error);
     case OP_CLEAR_REFS: return do_clear_refs(mm, error);
     case OP_THP_SPLIT: return do_thp_split(mm, pages);
     case OP_UFFD_REG: return do_uffd_reg(mm, pages, op_flags(word), error);
@@ -139,7 +172,7 @@ static uint8_t run_simple(uint32_t word, uint32_t i, int *error, uint32_t *value
 void run_op(const uint32_t *words, uint32_t ops, uint32_t i) {
   uint32_t word = words[i], code = op_code(word), mm = op_mm(word), value = 0;
   int error = 0;
-  bool thread = code == OP_READ || code == OP_WRITE || code == OP_GUP;
+  bool thread = code == OP_READ || code == OP_WRITE || code == OP_GUP || code == OP_POPULATE;
   struct seen *seen = &ex.seen;
   seen->events = seen->outcomes = 0;
   ex.deadline = nanoseconds() + ex.op_nanoseconds;
@@ -147,6 +180,7 @@ void run_op(const uint32_t *words, uint32_t ops, uint32_t i) {
     bool applicable = mm < NR_MMS && ex.victims[mm].alive && op_page(word) < 8 && sleepers() < MAX_SLEEPERS;
     if (!applicable) seen->result = R_SKIP;
     else if (code == OP_GUP) seen->result = do_gup(words, ops, i, &error);
+    else if (code == OP_POPULATE) seen->result = do_populate(mm, word, (uint32_t)i);
     else seen->result = do_access(mm, word, (uint32_t)i);
     if (applicable && seen->result == R_OK_) {
       settle();

@@ -1,5 +1,6 @@
 /* Until every thread that works on an op has ended or sleeps: nothing is timed and nothing is guessed. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <stdio.h>
@@ -71,7 +72,10 @@ static void ended(struct task *task, const struct mailbox *box) {
   outcome->faults = per_page(minor + major);
   outcome->major = per_page(major);
   if (task->code == OP_GUP) gup_ended(task, box, outcome);
-  else if (box->ret < 0) outcome->result = R_FAULT;
+  else if (task->code == OP_POPULATE && box->ret < 0) {
+    outcome->error = (int16_t)box->ret;
+    outcome->result = box->ret == -EFAULT ? R_FAULT : box->ret == -ENOMEM ? R_NOMEM : R_REFUSED;
+  } else if (box->ret < 0) outcome->result = R_FAULT;
   else if (task->code == OP_READ) outcome->value = (uint32_t)box->value;
   task->state = TASK_IDLE;
 }

@@ -47,6 +47,14 @@
 #ifndef MADV_PAGEOUT
 #define MADV_PAGEOUT 21
 #endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#define MADV_GUARD_REMOVE 103
+#endif
 
 enum { PAGE = 4096, NR_PAGES = 8, NR_MMS = 3, A = 0, B = 1, C = 2, NR_HANDLES = 4, MAX_OPS = 64 };
 #if USES_KTAP
@@ -66,6 +74,7 @@ static char *const base = (char *)(1UL << 40);
 enum code {
   DO_MAP, DO_UNMAP, DO_PROTECT, DO_ADVISE, DO_SPLIT, DO_CLEAR_REFS, DO_FORK, DO_EXIT, DO_UFFD, DO_CLOSE, DO_MOVE,
   DO_LOAD, DO_STORE, DO_SPLICE, DO_REGISTER, DO_READV, DO_WRITEV, DO_MEM_READ, DO_MEM_WRITE,
+  DO_POPULATE,
 };
 struct command {
   int op;

@@ -70,6 +70,11 @@ static void *on_thread(void *argument) {
       failed = touch(c, &value);
       if (failed) errno = EFAULT;
       break;
+#if USES_POPULATE
+    case DO_POPULATE:
+      failed = madvise(address(first_page(c->pages)), PAGE_STRIDE, c->argument);
+      break;
+#endif
 #if USES_SPLICE
     case DO_SPLICE: {
       struct iovec vector = {address(first_page(c->pages)), PAGE_STRIDE};
