@@ -9,6 +9,7 @@ import { compiledModule } from '../src/engine/load.js';
 import { engineModule } from '../src/engine/module.js';
 import { Bench } from '../src/mutants/bench.js';
 import { judge } from '../src/mutants/judge.js';
+import { REASONS, reasonFor, staleReasons } from '../src/mutants/reasons.js';
 import { chosenMutants, mutantModule, setUp } from '../src/mutants/run.js';
 import { summarize } from '../src/mutants/summary.js';
 import type { Judged, Mutant, Verdict } from '../src/mutants/types.js';
@@ -163,6 +164,21 @@ describe('a mutant', () => {
 
   it('that changes nothing survives, for a reason', () => {
     assert.equal(judge(bench, named('+copy.keeps_uffd_wp')).outcome, 'survives');
+  });
+});
+
+describe('the reasons', () => {
+  it('are each about a mutant by name, and for none twice', () => {
+    const all = REASONS.flatMap(({ of }) => of);
+    assert.equal(new Set(all).size, all.length);
+    assert.equal(reasonFor({ name: '+copy.keeps_uffd_wp' })?.kind, 'equivalent');
+    assert.equal(reasonFor({ name: '-swapin.keeps_uffd_wp' }), undefined);
+  });
+
+  it('that no survivor needs are told', () => {
+    const stale = staleReasons([{ name: '+copy.keeps_uffd_wp' }]);
+    assert.ok(!stale.includes('+copy.keeps_uffd_wp'));
+    assert.ok(stale.includes('+wp_reuse.keeps_wp'));
   });
 });
 

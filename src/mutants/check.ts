@@ -12,7 +12,7 @@ const SCOPES: readonly Scope[] = [
   { ...DEFAULT_SCOPE, uffd: 'none', mprotect: true, softdirty: true, numa: true },
   { ...DEFAULT_SCOPE, uffd: 'all', mms: 1, pmds: 1, gup: ['W.PIN'] },
 ];
-const TRANSITIONS = 60_000;
+const TRANSITIONS = 25_000;
 
 export interface Broken {
   readonly mask: number;

@@ -31,6 +31,8 @@ export interface MutantsOptions {
 export interface MutantsResult {
   readonly judged: readonly Judged[];
   readonly interrupted: boolean;
+  /** Of all mutants, not only some that were asked for. */
+  readonly whole: boolean;
   readonly seconds: number;
   /** Of all cores together. */
   readonly cpuSeconds: number;
@@ -113,5 +115,6 @@ export async function runMutants(options: MutantsOptions): Promise<MutantsResult
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const cpuSeconds = (user + system) / 1e6;
-  return { judged: judged.flat(), interrupted: done < mutants.length, seconds, cpuSeconds, workers };
+  const whole = (options.only ?? []).length === 0;
+  return { judged: judged.flat(), interrupted: done < mutants.length, whole, seconds, cpuSeconds, workers };
 }

@@ -1,6 +1,7 @@
 // Mutants and what became of them, in words and as data.
 import { wrap } from '../report/layout.js';
 import { counted, duration } from '../text/numbers.js';
+import { staleReasons } from './reasons.js';
 import type { MutantsResult } from './run.js';
 import type { Counts, Row, Summary } from './summary.js';
 import { BASE } from './table.js';
@@ -76,8 +77,16 @@ export function mutantsText(result: MutantsResult, summary: Summary, budget: num
     ...wrap(
       `${counted(judged.length, 'mutant')} of ${BASE}, at most ${counted(budget, 'program')} each, in ${duration(seconds)} on ${counted(workers, 'thread')} (${duration(cpuSeconds)} of CPU time).`,
     ),
+    ...staleText(result, survivors),
     ...(interrupted ? ['Interrupted: this is what was done by then.'] : []),
   ].join('\n');
+}
+
+/** Of a run of all mutants alone. */
+function staleText({ interrupted, whole }: MutantsResult, survivors: readonly Judged[]): string[] {
+  const stale = interrupted || !whole ? [] : staleReasons(survivors.map(({ mutant }) => mutant));
+  if (stale.length === 0) return [];
+  return ['', 'Reasons that no survivor needs any more:', ...stale.flatMap((name) => wrap(name, '  ', '      '))];
 }
 
 function reasonsText(explained: readonly Judged[]): string[] {
