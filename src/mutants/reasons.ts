@@ -108,6 +108,88 @@ export const REASONS: readonly Reason[] = [
     'Kernels that map writable on a read clear uffd-wp from swap entries of what is not registered any more.',
     'memory.ts do_swap_page: (vma & VM_UFFD_WP) != 0 && (kept & _PAGE_UFFD_WP) != 0 -> (kept & _PAGE_UFFD_WP) != 0',
   ),
+  equivalent('Part of a seeded mutant, which no kernel has.', 'mprotect.ts copy_write_bit: *'),
+  equivalent(
+    'No kernel of the table has gupfast_only.read_needs_write: it was a stable backport, reverted.',
+    'gup.ts gup_fast: if (knob(K.GUPFAST_ONLY_NEEDS_WRITE) && only) -> if (false)',
+    'gup.ts gup_fast: knob(K.GUPFAST_ONLY_NEEDS_WRITE) && only -> knob(K.GUPFAST_ONLY_NEEDS_WRITE)',
+    'gup.ts gup_fast: only -> !(only)',
+  ),
+  equivalent(
+    'Every VMA of the model is private and may become writable.',
+    'gup.ts should_force_cow_break: !is_cow_mapping(vma) || foll & FOLL_WRITE -> foll & FOLL_WRITE',
+    'gup.ts gup_flags: flags & F_GUP_BREAK_COW && is_cow_mapping(vma) -> flags & F_GUP_BREAK_COW',
+    'gup.ts gup_must_unshare: knob(K.GUP_UNSHARE_LONGTERM) && foll & FOLL_LONGTERM && is_cow_mapping(vma) -> *',
+  ),
+  equivalent(
+    'Every kernel of the table has follow_pmd.accepts_cow.',
+    'gup.ts can_follow_write: if (huge && !knob(K.FOLLOW_PMD_COW)) -> if (false)',
+  ),
+  equivalent(
+    'The entry that a broken COW left is dirty.',
+    'gup.ts can_follow_write: (foll & FOLL_COW) != 0 && pte_dirty(e) -> (foll & FOLL_COW) != 0',
+  ),
+  equivalent(
+    'The huge PUD of a private file is read-only.',
+    'gup.ts follow_page_mask: foll & FOLL_WRITE && !pte_write(pud) -> foll & FOLL_WRITE',
+  ),
+  equivalent(
+    'Nothing special is ever taken for writing.',
+    'gup.ts follow_page_mask: f < MUST_UNSHARE && foll & FOLL_WRITE && !is_special_pfn(f) -> f < MUST_UNSHARE && foll & FOLL_WRITE',
+  ),
+  equivalent(
+    'fork.early_copy_pinned and fork.split_pinned_pmd came in one release.',
+    'fork.ts copy_huge_pmd: !special && knob(K.FORK_EARLY_COPY) && knob(K.FORK_SPLITS_PINNED_PMD) -> *',
+  ),
+  equivalent(
+    'Markers are installed only by kernels that have fork.marker_by_child_vma as well.',
+    'fork.ts copy_nonpresent_pte: !knob(K.FORK_MARKER_BY_CHILD) || vm_flags(dst, page) & VM_UFFD_WP -> vm_flags(dst, page) & VM_UFFD_WP',
+  ),
+  equivalent(
+    'PageAnonExclusive and the cells that carry it came in one release.',
+    'huge_memory.ts split_huge_pmd_locked: PageAnonExclusive(head) && knob(cell(C.SPLIT, Column.EXCLUSIVE)) -> PageAnonExclusive(head)',
+    'swapfile.ts unuse_pte: knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.UNUSE, Column.EXCLUSIVE))*',
+    'vmscan.ts try_to_unmap_one: if (knob(cell(C.SWAPOUT, Column.EXCLUSIVE))) -> if (true)',
+  ),
+  equivalent(
+    'A fault on a read-only PMD is for writing or for unsharing, never both.',
+    'huge_memory.ts do_huge_pmd_wp_page: knob(K.HUGE_ZERO_WRITE_ALLOCATES) && flags & FAULT_FLAG_WRITE && !unshare -> *',
+  ),
+  equivalent(
+    'Every kernel of the table that upgrades has upgrade.honours_soft_dirty.',
+    'mprotect.ts can_change_pte_writable: (vma & VM_SOFTDIRTY) != 0 -> (vma & VM_SOFTDIRTY) == 0',
+  ),
+  equivalent(
+    'A check of the books themselves, for a kernel that miscounts: none of the table does.',
+    'page.ts put_page: if (refs == 0) -> if (false)',
+    'page.ts free_folio: if (total_mapcount(head) != 0 || page_pins(head) != 0 || page_swap(head) != 0) -> if (false)',
+    'page.ts free_folio: total_mapcount(head) != 0 || page_pins(head) != 0*',
+    'page.ts page_remove_rmap: if (n == 0) -> if (false)',
+    'observe.ts observe: if (n < OBS_MAX) -> if (true)',
+  ),
+  equivalent(
+    'Whoever calls it has asked whether the frame is special.',
+    'page.ts page_add_rmap: if (is_special_pfn(f)) -> if (false)',
+    'page.ts page_remove_rmap: if (is_special_pfn(f)) -> if (false)',
+    'page.ts page_add_rmap_pmd: if (is_special_pfn(head)) -> if (false)',
+    'page.ts page_remove_rmap_pmd: if (is_special_pfn(head)) -> if (false)',
+  ),
+  equivalent(
+    'It is asked of markers only, and each of them is one of uffd-wp.',
+    'pgtable.ts pte_marker_uffd_wp: is_pte_marker(e) && (swp_offset(e) & PTE_MARKER_UFFD_WP) != 0 -> *',
+  ),
+  equivalent(
+    'Whoever calls it has seen that the page is in the swap cache.',
+    'swapfile.ts try_to_free_swap: slot1 == 0 || swap_count(slot1 - 1) != 0 -> swap_count(slot1 - 1) != 0',
+  ),
+  equivalent(
+    'Nobody counts the pins of a special frame.',
+    'task_mmu.ts pte_is_pinned: !is_special_pfn(f) && page_maybe_dma_pinned(f) -> page_maybe_dma_pinned(f)',
+  ),
+  equivalent(
+    'No marker has a soft-dirty bit.',
+    'task_mmu.ts clear_soft_dirty: !is_pte_marker(e) || e & _PAGE_SWP_SOFT_DIRTY -> !is_pte_marker(e)',
+  ),
 ];
 
 function isAbout(pattern: string, name: string): boolean {

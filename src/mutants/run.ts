@@ -15,6 +15,8 @@ import { FAMILIES, type Family, type Judged, type Mutant, type Setup, type Task,
 
 /** Programs fuzzed per mutant at most. */
 export const DEFAULT_BUDGET = 12_000;
+/** Kernels that are tried on other machines as well. */
+const MACHINES = [BASE, 'v6.12', 'v5.10'];
 /** Mutants that a thread takes at a time. */
 const TASK = 4;
 
@@ -68,9 +70,14 @@ export function setUp(wasm: URL, mutants: number, budget: number): Setup {
   const { knobs, kernels } = engine.catalogue;
   const { vector } = engine.catalogue.kernel(BASE);
   // What only another machine shows, and what only another release decides.
-  const machines = knobs
-    .filter(({ kind }) => kind === 'environment')
-    .map(({ id, name }) => ({ name: `${BASE} +${name}`, vector: withKnob(vector, id, true) }));
+  const machines = MACHINES.flatMap((kernel) =>
+    knobs
+      .filter(({ kind }) => kind === 'environment')
+      .map(({ id, name }) => ({
+        name: `${kernel} +${name}`,
+        vector: withKnob(engine.catalogue.kernel(kernel).vector, id, true),
+      })),
+  );
   const alike = (a: KnobVector, b: KnobVector) => a.every((word, i) => word === b[i]);
   const releases = kernels
     .filter((one, i) => kernels.findIndex((other) => alike(other.vector, one.vector)) === i && one.name !== BASE)

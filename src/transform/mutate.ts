@@ -129,8 +129,9 @@ export class MutantTransform implements Transform {
       case NodeKind.If: {
         const statement = node as IfStatement;
         if (!statement.ifFalse && onlyNotes(statement.ifTrue)) return statement;
+        const seeded = constantOf(statement.condition) === false;
         statement.condition = this.#condition(statement.condition);
-        statement.ifTrue = this.#visit(statement.ifTrue) as Statement;
+        if (!seeded) statement.ifTrue = this.#visit(statement.ifTrue) as Statement;
         if (statement.ifFalse) statement.ifFalse = this.#visit(statement.ifFalse) as Statement;
         return statement;
       }
