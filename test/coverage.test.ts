@@ -78,25 +78,21 @@ describe('the module that marks its branches', () => {
   });
 
   it('marks exactly the branches that a program takes', () => {
-    const asked = ['do_anonymous_page is never called', 'orig != 0 is never false'];
-    const read = taken('mmap A p0; read A p0', 'do_anonymous_page');
-    assert.deepEqual(read, [
-      asked[0],
-      asked[1],
-      'orig != 0 && pte_marker_uffd_wp(orig) is never false',
-      '!(flags & FAULT_FLAG_WRITE) is never true',
+    const shared = 'mmap A p0; write A p0; fork A->B; munmap B p0';
+    assert.deepEqual(taken(shared, 'put_page'), [
+      'put_page is never called',
+      'is_special_pfn(f) is never false',
+      'refs == 0 is never false',
+      'refs == 1 is never false',
     ]);
-    const write = taken('mmap A p0; write A p0', 'do_anonymous_page');
-    assert.deepEqual(write, [
-      asked[0],
-      asked[1],
-      'orig != 0 && pte_marker_uffd_wp(orig) is never false',
-      '!(flags & FAULT_FLAG_WRITE) is never false',
-      'f == NO_PAGE is never false',
-      'vma & VM_WRITE is never true',
-      'kept is never false',
-      'knob(K.REUSE_EXCLUSIVE) is never true',
+    assert.deepEqual(taken(`${shared}; munmap A p0`, 'put_page'), [
+      'put_page is never called',
+      'is_special_pfn(f) is never false',
+      'refs == 0 is never false',
+      'refs == 1 is never true',
+      'refs == 1 is never false',
     ]);
+    assert.deepEqual(taken('mmap A p0; read A p0', 'put_page'), []);
     assert.deepEqual(taken('mmap A p0; read A p0', 'do_swap_page'), []);
   });
 });
