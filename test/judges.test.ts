@@ -15,61 +15,6 @@ const FORKED = 'mmap A p0; write A p0; fork A->B';
 const PINNED = 'mmap A p0; write A p0; h=gup A p0 W PIN; fork A->B; write A p0; hwrite h';
 
 const TRIALS: readonly Trial[] = [
-  // mremap
-  {
-    slug: 'wp-lost',
-    program: `${PROTECTED.replace('WP', 'WP EVENT_REMAP')}; mremap A p0->p1`,
-    kernel: 'repaired -mremap.keeps_uffd_wp',
-    where: { page: 1, op: 4 },
-  },
-  {
-    slug: 'wp-stray',
-    program: `${PROTECTED}; mremap A p0->p1`,
-    kernel: 'repaired -mremap.clears_present',
-    where: { page: 1 },
-  },
-  {
-    slug: 'wp-stray',
-    program: `${PROTECTED}; pageout A p0; mremap A p0->p1`,
-    kernel: 'repaired -mremap.clears_swap',
-    where: { detail: 1 },
-  },
-  {
-    slug: 'wp-stray',
-    program: `${UNPOPULATED}; mremap A p0->p1`,
-    kernel: 'repaired -mremap.clears_marker',
-    where: { detail: 2 },
-  },
-  {
-    slug: 'wp-stray',
-    program: 'mmap A p4; write A p4; uffd_reg A p4; wp A p4; mmap A p0; uffd_reg A p0; mremap A p0->p3',
-    kernel: 'repaired +mremap.resets_merged',
-    where: { page: 4 },
-  },
-  {
-    slug: 'softdirty-lost',
-    program: 'mmap A p0; write A p0; clear_refs A; mremap A p0->p1',
-    kernel: 'repaired -mremap.sets_soft_dirty',
-    where: { page: 1 },
-  },
-  {
-    slug: 'softdirty-lost',
-    program: 'mmap A p0..p3; write A p0; clear_refs A; mremap A p0..p3->p4..p7',
-    kernel: 'repaired +mremap.moves_tables',
-    where: { page: 4 },
-  },
-  {
-    slug: 'tlb-stale',
-    program: 'mmap A p0; write A p0; mremap A p0->p1',
-    kernel: 'repaired +mutant.mremap_skips_flush',
-    where: { page: 0 },
-  },
-  // What a pin holds is what its owner sees at the new address.
-  {
-    slug: 'pin-detached',
-    program: 'mmap A p0; write A p0; h=gup A p0 W PIN; mremap A p0->p1; fork A->B; write A p1; hread h',
-    kernel: 'v5.9 -fork.early_copy_pinned',
-  },
   // I1
   {
     slug: 'wp-writable',

@@ -1,6 +1,7 @@
 // Draws the ops of a program, one at a time and between the ops' runs, so that an op can fit the state it will meet.
 // The words drawn are the program: running them again needs no generator.
 import { HANDLE_SIZE, HANDLES, MM_ALIVE, MM_SIZE, SLEEPER_SIZE, SLEEPERS, WORLD } from '../mm/layout';
+import { pmd_at, pte_at, _PAGE_TABLE } from '../mm/pgtable';
 import { pmd_vm_flags, vm_flags, VM_READ, VM_UFFD, VM_UFFD_WP, VM_WRITE } from '../mm/vma';
 import {
   arg_first, F_GUP_FAST, F_GUP_FAST_ONLY, F_MMAP_DAX, F_MPROTECT_RW, F_UFFD_BOTH, F_UFFD_MISSING, Op, op_word, OP_PAIR,
@@ -20,13 +21,14 @@ export const ONE_PAGE: u64 = (ONE << Op.READ) | (ONE << Op.WRITE) | (ONE << Op.G
 export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPROTECT) | (ONE << Op.DONTNEED) |
   (ONE << Op.PAGEOUT) | (ONE << Op.NUMA_HINT) | (ONE << Op.THP_SPLIT) | (ONE << Op.UFFD_REG) | (ONE << Op.UFFD_UNREG) |
   (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
-  (ONE << Op.MREMAP) | (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE) |
+  (ONE << Op.MREMAP) | (ONE << Op.UFFD_MOVE) |
+  (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE) |
   (ONE << Op.PAGEMAP_SCAN) | (ONE << Op.MERGEABLE) | (ONE << Op.UNMERGEABLE) | (ONE << Op.MADV_COLD) |
   (ONE << Op.GUARD_INSTALL) | (ONE << Op.GUARD_REMOVE);
 /** Ops of shape X R->Q. */
-export const MOVES: u64 = ONE << Op.MREMAP;
+export const MOVES: u64 = (ONE << Op.MREMAP) | (ONE << Op.UFFD_MOVE);
 const NEEDS_UFFD: u64 = (ONE << Op.UFFD_UNREG) | (ONE << Op.UFFD_CLOSE) | (ONE << Op.WP) | (ONE << Op.UNWP) |
-  (ONE << Op.WAKE) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE);
+  (ONE << Op.WAKE) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE) | (ONE << Op.UFFD_MOVE);
 const NEEDS_HANDLE: u64 = (ONE << Op.HREAD) | (ONE << Op.HWRITE) | (ONE << Op.PUT);
 export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF) | (ONE << Op.MIGRATE_END) | (ONE << Op.KSM_MERGE);
 /** Only these run on a CPU of their own and can be the first of a concurrent pair. */
@@ -176,6 +178,16 @@ export function draw_op(second: bool): u32 {
   return word | OP_PAIR | (((r >> 32) as u32) << OP_SCHEDULE_SHIFT);
 }
 
+/** A registered page without an entry, the first from `start` on; `from` if there is none. */
+function empty_page(mm: u32, from: u32, start: u32): u32 {
+  for (let k: u32 = 0; k < 8; k++) {
+    const page = (start + k) & 7;
+    const pmd = pmd_at(mm, page >> 2);
+    if (page == from || !(vm_flags(mm, page) & VM_UFFD) || (pmd != _PAGE_TABLE && pmd != 0)) continue;
+    if (pmd == 0 || pte_at(mm, page) == 0) return page;
+  }
+  return from;
+}
 /** A move of `page`, or of what is mapped; the program goes on where the pages went, as a rule. */
 function draw_move(op: u32, mm: u32, page: u32, r: u64): u32 {
   let from = page == PAGE_ARG_ALL ? PAGE_ARG_PMD0 + (hot >> 2) : page;
@@ -186,6 +198,10 @@ function draw_move(op: u32, mm: u32, page: u32, r: u64): u32 {
     const way = ((r >> 3) & 7) as u32;
     to = way < 2 ? from ^ 1 : way < 5 ? from ^ 4 : ((r >> 6) & 7) as u32;
     if (to == from) to = from ^ 2;
+    if (op == Op.UFFD_MOVE) {
+      to = empty_page(mm, from, to);
+      if (to == from) return op_word(Op.UFFD_REG, mm, from ^ 1, 0, load<u16>(mix + (Op.UFFD_REG << 3), MIX_FLAGS));
+    }
   }
   if ((r >> 9) & 3) use_pages(from < 8 ? to : hot ^ 4);
   return op_word(op, mm, from, 0, to);

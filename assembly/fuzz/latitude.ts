@@ -77,6 +77,7 @@ export function result_latitude(word: u32, a: u32, b: u32, maybe: u32): u32 {
   const one_vma = (code == Op.WP || code == Op.UNWP) && !knob(K.WP_PER_VMA);
   if (one_vma && (a == R.REFUSED || b == R.REFUSED)) return Verdict.PART;
   if (code == Op.MREMAP && (a == R.FAULT || b == R.FAULT)) return Verdict.PART;
+  if (code == Op.UFFD_MOVE && (a == R.REFUSED || b == R.REFUSED)) return Verdict.PART;
   if (is_layout_op(code)) return Verdict.IGNORE;
   if (code == Op.GUP && (op_flags(word) & F_GUP_FAST_ONLY) != 0 && (a == R.REFUSED || b == R.REFUSED)) return Verdict.PART;
   const access = code == Op.READ || code == Op.WRITE || code == Op.GUP;

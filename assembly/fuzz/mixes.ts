@@ -81,6 +81,7 @@ function suiting(op: u32, context: u32): u32 {
     case Op.WP: return uffd == 0 ? 0 : 2;
     case Op.UNWP: return uffd == 0 ? 0 : uffd == 2 ? 3 : 1;
     case Op.WAKE: return uffd == 2 ? 3 : 0;
+    case Op.UFFD_MOVE: return uffd == 0 ? 0 : 2;
     case Op.UFFD_UNREG: case Op.UFFD_CLOSE: return uffd == 0 ? 0 : uffd;
     case Op.PAGEMAP_SCAN: return uffd == 0 ? 1 : 3;
     case Op.UFFD_COPY: case Op.UFFD_ZEROPAGE: return uffd == 0 ? 0 : uffd == 2 ? 4 : 1;

@@ -229,6 +229,9 @@ export function kernelVector(id: u32): bool {
       kernelVector(Kernel.V6_7);
       clearsWp(T.CLOSE);
       clearsWp(T.MREMAP);
+      on(K.UFFDIO_MOVE);
+      on(K.MOVE_MARKS_DIRTY);
+      carries(C.MOVE_SWAP, true, false, false);
       on(K.SWAPIN_READ_MAPS_WRITABLE);
       on(K.PAGEOUT_FOLIO_BATCH);
       on(K.MADV_FREE_FOLIO_BATCH);
@@ -252,6 +255,9 @@ export function kernelVector(id: u32): bool {
       on(K.HUGE_ZERO_WRITE_ALLOCATES);
       on(K.ZAP_FREES_TABLES);
       on(K.MREMAP_MOVES_SEVERAL);
+      off(K.MOVE_MARKS_DIRTY);
+      carries(C.MOVE_PRESENT, false, true, false);
+      carries(C.MOVE_SWAP, true, true, false);
       on(K.MREMAP_BATCHES);
       on(K.MREMAP_BATCH_RESPECTS_WRITE);
       return true;
@@ -279,6 +285,7 @@ export function kernelVector(id: u32): bool {
       on(K.MADV_FREE_SKIPS_SHARED);
       off(K.MREMAP_MOVES_TABLES);
       off(K.MREMAP_RESETS_MERGED);
+      off(cell(C.MOVE_SWAP, Column.UFFD_WP));
       on(K.DIRTY_THEN_WRPROTECT);
       on(K.CLEAR_REFS_DOWNGRADES_MIGRATION);
       on(K.MIGRATE_PMD_KEEPS_CLEAN);

@@ -150,6 +150,11 @@ export function knobRow(id: u32): string {
     case K.MREMAP_BATCHES: return "mremap.batches\tbehaviour\tf822a9a81a31 (v6.17)\tmremap moves the PTEs of a large folio in batches, all of them as the first: soft-dirty, accessed and dirty of any one are all's.";
     case K.MREMAP_BATCH_RESPECTS_WRITE: return "mremap.batch_respects_write\tbehaviour\t04d1c9d60c6e (v6.18)\tA batch of mremap ends where the write bit differs.";
     case K.REUSE_TOTAL_MAPCOUNT: return "reuse.uses_total_mapcount\tmutant\tuntil v4.5; 6d0a07edd17c (v4.6) (T3-01)\tThe reuse test counts the mappings of all pages of a THP (instead of those of the page that has most).";
+    case K.UFFDIO_MOVE: return "uffd.move\tbehaviour\tadef440691ba (v6.8)\tUFFDIO_MOVE exists.";
+    case K.MOVE_MARKS_DIRTY: return "uffd_move.marks_dirty\tbehaviour\tv6.8, until 75cb1cca2c88 (v6.15)\tWhat UFFDIO_MOVE moved is dirty, whatever it was (since: soft-dirty only).";
+    case K.MUTANT_MOVE_FORGETS_WAKE: return "mutant.move_forgets_wake\tmutant\tseeded\tUFFDIO_MOVE does not wake whoever sleeps at the target.";
+    case K.MUTANT_MOVE_SHARED: return "mutant.move_shared\tmutant\tseeded\tUFFDIO_MOVE takes a page that is not exclusive.";
+    case K.MUTANT_MOVE_IGNORES_PINS: return "mutant.move_ignores_pins\tmutant\tseeded\tUFFDIO_MOVE takes a page that may be pinned.";
     case K.MUTANT_LARGE_REUSE_ANY_MM: return "mutant.large_reuse_any_mm\tmutant\tseeded (T3-14)\tA PTE-mapped large folio is reused if all references are mappings, whichever processes have them.";
     case K.MUTANT_MREMAP_SKIPS_FLUSH: return "mutant.mremap_skips_flush\tmutant\tseeded (T4-15)\tmremap does not flush the translations of the old address.";
   }

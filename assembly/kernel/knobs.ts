@@ -161,6 +161,12 @@ export namespace K {
   export const MUTANT_MREMAP_SKIPS_FLUSH: u32 = 195;
   export const MREMAP_BATCHES: u32 = 196;
   export const MREMAP_BATCH_RESPECTS_WRITE: u32 = 197;
+  // UFFDIO_MOVE
+  export const UFFDIO_MOVE: u32 = 200;
+  export const MOVE_MARKS_DIRTY: u32 = 201;
+  export const MUTANT_MOVE_FORGETS_WAKE: u32 = 89;
+  export const MUTANT_MOVE_SHARED: u32 = 90;
+  export const MUTANT_MOVE_IGNORES_PINS: u32 = 91;
   // large folios
   export const REUSE_TOTAL_MAPCOUNT: u32 = 198;
   export const MUTANT_LARGE_REUSE_ANY_MM: u32 = 199;

@@ -150,7 +150,13 @@ export namespace P {
   export const GUARD_REMOVE: u32 = 146;
   export const ZAP_GUARD: u32 = 147;
   export const POPULATE_FAULT: u32 = 148;
-  export const COUNT: u32 = 149;
+  export const UFFD_MOVE_PRESENT: u32 = 149;
+  export const UFFD_MOVE_ZERO: u32 = 150;
+  export const UFFD_MOVE_SWAP: u32 = 151;
+  export const UFFD_MOVE_HUGE_PMD: u32 = 152;
+  export const UFFD_MOVE_BUSY: u32 = 153;
+  export const UFFD_MOVE_REFUSED: u32 = 154;
+  export const COUNT: u32 = 155;
 }
 
 /** Row for people: "function \t decision". */
@@ -285,6 +291,12 @@ export function pointRow(id: u32): string {
     case P.MOVE_BATCH: return "move_ptes\tentries of a large folio go together, as the first of them";
     case P.MOVE_HUGE_PMD: return "move_huge_pmd\ta huge PMD goes to its new address";
     case P.MOVE_NORMAL_PMD: return "move_normal_pmd\ta page table goes to its new address as it is";
+    case P.UFFD_MOVE_PRESENT: return "move_present_pte\ta page goes to its new address";
+    case P.UFFD_MOVE_ZERO: return "move_zeropage_pte\tthe zero page goes to its new address";
+    case P.UFFD_MOVE_SWAP: return "move_swap_pte\ta swap entry goes to its new address, as it is";
+    case P.UFFD_MOVE_HUGE_PMD: return "move_pages_huge_pmd\ta huge page goes to its new address";
+    case P.UFFD_MOVE_BUSY: return "move_pages\tnot exclusive, or pinned: -EBUSY";
+    case P.UFFD_MOVE_REFUSED: return "move_pages\tnothing to move, no room for it, or no such VMAs";
     case P.MREMAP_SEVERAL: return "mremap_to\tmore VMAs than may move at once: -EFAULT";
     case P.MREMAP_RESETS_NEIGHBOUR: return "mremap_userfaultfd_prep\tmerged with a neighbour, which leaves the registration too";
     case P.TRY_TO_MIGRATE_ONE: return "try_to_migrate_one\tPTE becomes a migration entry";

@@ -102,6 +102,8 @@ function rowName(row: u32): string {
     case C.SWAPOUT: return "swapout";
     case C.ANON_MARKER: return "anon_marker";
     case C.MREMAP: return "mremap";
+    case C.MOVE_PRESENT: return "move_present";
+    case C.MOVE_SWAP: return "move_swap";
     case C.MIG_REMOVE: return "migrate_end";
     case C.KSM: return "ksm";
   }
@@ -119,6 +121,8 @@ function rowFunction(row: u32): string {
     case C.SWAPOUT: return "try_to_unmap_one";
     case C.ANON_MARKER: return "do_anonymous_page over a marker";
     case C.MREMAP: return "move_ptes";
+    case C.MOVE_PRESENT: return "move_present_pte";
+    case C.MOVE_SWAP: return "move_swap_pte";
     case C.MIG_REMOVE: return "remove_migration_pte";
     case C.KSM: return "replace_page (KSM)";
   }
@@ -129,6 +133,10 @@ function cellSource(row: u32, column: u32): string {
   if (row == C.UNUSE && column != Column.EXCLUSIVE) return "cell\t14a762dd1977 (v5.19)";
   if (row == C.EARLY_COPY && column == Column.UFFD_WP) return "cell\t8f34f1eac382 (v5.14)";
   if (row == C.UNSHARE_COPY) return "cell\tc89357e27f20 (v5.19)";
+  if (row == C.MOVE_PRESENT || row == C.MOVE_SWAP) {
+    if (column == Column.SOFT_DIRTY) return "cell\t75cb1cca2c88 (v6.15)";
+    return row == C.MOVE_SWAP ? "cell\tadef440691ba (v6.8)" : "cell\tproposed in Apr 2026, withdrawn";
+  }
   if (isMove(row) && column == Column.SOFT_DIRTY) return "cell\tmove_soft_dirty_pte (v3.11, from memory)";
   if (row == C.SPLIT_ZERO) return "cell\tv6.4 (from memory; measured: 5.10.262, 6.1.176)";
   if (row == C.KSM) return "cell\tin no release (measured: 6.18 drops uffd-wp; T3-07)";
@@ -143,7 +151,7 @@ function isMove(row: u32): bool {
 /** Cells that no code reads (the row has nothing to carry there). */
 function cellUsed(row: u32, column: u32): bool {
   if (rowName(row) == "") return false;
-  if (isMove(row)) return row == C.MREMAP && column != Column.EXCLUSIVE;
+  if (isMove(row)) return column != Column.EXCLUSIVE;
   if (row == C.MIG_REMOVE) return true;
   if (row == C.KSM) return column != Column.EXCLUSIVE;
   if (column == Column.EXCLUSIVE) return row == C.SWAPIN || row == C.UNUSE || row == C.SPLIT || row == C.SWAPOUT;

@@ -19,7 +19,7 @@ import {
   done, exit_mmap, mapped_pages, op_fork, op_hread, op_hwrite, op_mmap, op_pageout, op_put, op_thp_split,
 } from './calls';
 import { op_guard_install, op_guard_remove, op_madv_cold, op_madv_free } from './calls-advice';
-import { op_mremap } from './calls-moves';
+import { op_mremap, op_uffd_move } from './calls-moves';
 import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
 import { op_pagemap_scan, op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import { op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
@@ -127,6 +127,7 @@ function exec_op(word: u32, index: u32): u32 {
       return alive && mask != 0 ? op_madv_free(mm, mask, index) : R.SKIP;
     }
     case Op.MREMAP: return alive ? op_mremap(mm, word, index) : R.SKIP;
+    case Op.UFFD_MOVE: return alive ? op_uffd_move(mm, word, index) : R.SKIP;
     case Op.MIGRATE:
     case Op.MIGRATE_BEGIN: {
       const mask = mapped_pages(mm, word);

@@ -47,7 +47,8 @@ export namespace Op {
   export const POPULATE: u32 = 35;
   export const GUARD_INSTALL: u32 = 36;
   export const GUARD_REMOVE: u32 = 37;
-  export const COUNT: u32 = 38;
+  export const UFFD_MOVE: u32 = 38;
+  export const COUNT: u32 = 39;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -195,6 +196,7 @@ export function opRow(code: u32): string {
     case Op.POPULATE: return "populate\tX P\t0=R,1=W\tMADV_POPULATE_READ or _WRITE: fault the page in as GUP would, without taking it.";
     case Op.GUARD_INSTALL: return "guard_install\tX R\t\tMADV_GUARD_INSTALL: drop what is there; any access is a fault from now on.";
     case Op.GUARD_REMOVE: return "guard_remove\tX R\t\tMADV_GUARD_REMOVE: take the guards away again.";
+    case Op.UFFD_MOVE: return "uffd_move\tX R->Q\t\tUFFDIO_MOVE: pages of this process alone go to empty entries of a registered mapping.";
   }
   return "";
 }

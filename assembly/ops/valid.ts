@@ -21,7 +21,8 @@ function op_flag_mask(code: u32): u32 {
     case Op.PAGEMAP_SCAN: return F_SCAN_WP | F_SCAN_FULL;
     case Op.POPULATE: return F_POPULATE_WRITE;
     case Op.GUP: return 0xff;
-    case Op.MREMAP: return 15;
+    case Op.MREMAP:
+    case Op.UFFD_MOVE: return 15;
   }
   return 0;
 }
@@ -43,7 +44,8 @@ export function op_valid(word: u32): bool {
     case Op.WRITE: return op_page(word) < 8;
     case Op.GUP: return op_page(word) < 8 && (flags & (F_GUP_FAST | F_GUP_FAST_ONLY)) != (F_GUP_FAST | F_GUP_FAST_ONLY);
     case Op.MMAP: return !(flags & F_MMAP_DAX) || (op_page(word) == PAGE_ARG_ALL && !(flags & F_MMAP_THP));
-    case Op.MREMAP: return target_fits(word);
+    case Op.MREMAP:
+    case Op.UFFD_MOVE: return target_fits(word);
     case Op.UFFD_REG: return (flags & (F_UFFD_MISSING | F_UFFD_BOTH)) != (F_UFFD_MISSING | F_UFFD_BOTH);
     case Op.FORK: return op_y(word) < NR_MMS && op_y(word) != op_mm(word);
   }

@@ -7,7 +7,7 @@ import { Obs, obs_at, obs_handle, obs_index, obs_kind, obs_mm, obs_page } from '
 import { page_version } from '../mm/page';
 import { _PAGE_TABLE, is_guard_pte_marker, pmd_at, pmd_trans_huge, pte_at, pud_at } from '../mm/pgtable';
 import {
-  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, R,
+  arg_mask, F_GUP_BREAK_COW, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, op_target, R,
 } from '../ops/table';
 import { N } from '../kernel/counters';
 import { K, knob } from '../kernel/knobs';
@@ -221,14 +221,16 @@ function check_mm(mm: u32): void {
     case Op.UFFD_UNREG:
     case Op.UFFD_CLOSE:
     case Op.UFFD_COPY:
-    case Op.UFFD_ZEROPAGE: return true;
+    case Op.UFFD_ZEROPAGE:
+    case Op.UFFD_MOVE: return true;
   }
   return false;
 }
 /** I9: a thread that fell asleep before this op still does. detail 1: nobody will wake it. */
 function check_sleepers(word: u32, index: u32): void {
   const mm = op_mm(word);
-  const range: u32 = op_code(word) == Op.UFFD_CLOSE ? 0xff : arg_mask(op_page(word));
+  const code = op_code(word);
+  const range: u32 = code == Op.UFFD_CLOSE ? 0xff : arg_mask(code == Op.UFFD_MOVE ? op_target(word) : op_page(word));
   const pages = range & mask(mm, MAPPED);
   for (let i: u32 = 0; i < NR_SLEEPERS; i++) {
     const sleeper = SLEEPERS + (i as usize) * SLEEPER_SIZE;

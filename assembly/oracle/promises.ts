@@ -135,6 +135,15 @@ export function move_page(mm: u32, from: u32, to: u32): void {
   promise(mm, to, promised(mm, from));
   promise(mm, from, 0);
 }
+/** What page `from` holds is at `to` from now on, and zeroes are where it was. */
+export function move_contents(mm: u32, from: u32, to: u32): void {
+  promise(mm, to, promised(mm, from));
+  promise(mm, from, 0);
+  for (let which: usize = 0; which < 2; which++) {
+    const at = which ? FREED : SHARED;
+    set_mask(mm, at, (mask(mm, at) & ~((1 << from) | (1 << to))) | (has(mm, at, from) ? 1 << to : 0));
+  }
+}
 /** The pages of the mask read as zeroes from now on. */
 export function promise_zeroes(mm: u32, pages: u32): void {
   for (let m = pages; m != 0; m &= m - 1) promise(mm, ctz(m), 0);

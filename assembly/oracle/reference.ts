@@ -8,7 +8,7 @@ import {
 import { granted, hread, hwrite } from './handles';
 import { I } from './invariants';
 import { NONE, violate } from './report';
-import { gave_up, guard_lost, move, scanned, syscall, unsure } from './syscalls';
+import { gave_up, guard_lost, move, scanned, syscall, uffd_move, unsure } from './syscalls';
 import { Obs, obs_flags, obs_handle, obs_kind, obs_mm, obs_page, obs_version } from '../mm/observe';
 import { arg_mask, F_GUP_WRITE, Op, op_code, op_flags, op_page } from '../ops/table';
 
@@ -56,7 +56,8 @@ const FILLED_ZERO: u32 = 2;
       unsure(mm, arg_mask(op_page(word)) & mask(mm, REGISTERED));
       return;
     case Obs.MOVED_PARTLY:
-      move(word, obs_version(o) & 15, obs_version(o) >> 4);
+      if (op_code(word) == Op.UFFD_MOVE) uffd_move(word, obs_version(o) & 15);
+      else move(word, obs_version(o) & 15, obs_version(o) >> 4);
       return;
     case Obs.FILLED:
       put_in(mm, page, obs_version(o), obs_flags(o));

@@ -1,7 +1,7 @@
 // What each call promises once it has taken effect.
 import {
   ABSENT, add, ARMED, begin_life, changed, CHANGED, copy_contents, DAX, DIRTY, disarm, drop, end_life, filled, FREED, GUARDED,
-  has, held, life, MAPPED, mask, MISSING, move_page, populate, promise_zeroes, REGISTERED, release, SCATTERED, set_mask,
+  has, held, life, MAPPED, mask, MISSING, move_contents, move_page, populate, promise_zeroes, REGISTERED, release, SCATTERED, set_mask,
   set_uffd, SHARED, THP, TRACKING, uffd, UFFD_ASYNC, UFFD_FORKS, UFFD_REMAPS, UFFD_UNPOPULATED, UNPROTECTED, WP_MAYBE,
   WP_YES, WRITABLE, WRITE_SEEN,
 } from './promises';
@@ -95,6 +95,9 @@ export function syscall(word: u32, flags: u32): void {
       move(word, moved, moved);
       return;
     }
+    case Op.UFFD_MOVE:
+      uffd_move(word, range >> arg_first(op_page(word)));
+      return;
   }
 }
 
@@ -135,6 +138,31 @@ export function move(word: u32, moved: u32, zapped: u32): void {
     unprotect(mm, 1 << there);
     drop(mm, REGISTERED, 1 << there);
     drop(mm, MISSING, 1 << there);
+  }
+}
+
+/**
+ * UFFDIO_MOVE moved the pages of `moved` (bits from the first page). The mappings stay where they are: contents and handles
+ * go, and what they leave reads as zero. Whether uffd-wp goes along is nowhere said; outside the registration it cannot.
+ */
+export function uffd_move(word: u32, moved: u32): void {
+  const mm = op_mm(word);
+  set_mask(mm, SCATTERED, 0xff);
+  for (let rest = moved; rest != 0; rest &= rest - 1) {
+    const page = arg_first(op_page(word)) + ctz(rest);
+    const there = arg_first(op_target(word)) + ctz(rest);
+    const protectedThere = has(mm, WP_YES, page) || has(mm, WP_MAYBE, page);
+    unprotect(mm, 1 << there);
+    if (protectedThere && has(mm, REGISTERED, there)) add(mm, WP_MAYBE, 1 << there);
+    move_contents(mm, page, there);
+    if (held() != 0) follow(mm, page, there);
+    if (has(mm, TRACKING, there)) add(mm, DIRTY, (1 << there) & filled(mm));
+    add(mm, WRITE_SEEN, there < 4 ? 0x0f : 0xf0);
+    unprotect(mm, 1 << page);
+    drop(mm, DIRTY, 1 << page);
+    drop(mm, ABSENT, 1 << there);
+    add(mm, ABSENT, 1 << page);
+    disarm(mm, (1 << page) | (1 << there));
   }
 }
 

@@ -46,7 +46,9 @@ export class Expresser {
     this.#can = can;
     this.#layout = layout;
     this.#code = Object.fromEntries(engine.catalogue.ops.map(({ name, code }) => [name, code]));
-    this.#wakes = new Set(['unwp', 'wake', 'uffd_close', 'uffd_unreg'].map((name) => this.vocabulary.code(name)));
+    this.#wakes = new Set(
+      ['unwp', 'wake', 'uffd_close', 'uffd_unreg', 'uffd_move'].map((name) => this.vocabulary.code(name)),
+    );
     const crowded = engine.catalogue.points.find(
       (point) => point.function === 'do_huge_pmd_anonymous_page' && point.decision.startsWith('no huge page free'),
     );
@@ -113,6 +115,8 @@ export class Expresser {
       case 'uffd_zeropage':
       case 'pagemap_scan':
         return undefined;
+      case 'uffd_move':
+        return this.#can.has('UFFD_MOVE') ? [encodeOp(fields)] : undefined;
       case 'mremap':
         // Of four 4 KiB pages the model moves the page table, as it is.
         return this.#layout === 'pte' && this.#can.has('SOFT_DIRTY') && fields.page >= PAGE_COUNT

@@ -89,7 +89,8 @@ export type Capability =
   | 'PROC_MEM'
   | 'RAW'
   | 'FIFO'
-  | 'HOLD_PIN';
+  | 'HOLD_PIN'
+  | 'UFFD_MOVE';
 
 /** A place where programs run: a model, the live kernel, or a guest. */
 export interface Backend {

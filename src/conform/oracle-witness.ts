@@ -116,6 +116,7 @@ class Testimony {
     const name = this.#names.of(fields.code);
     // A move that fails may have gone some of its way.
     if (name === 'mremap' && seen.result === RESULT.FAULT) return false;
+    if (name === 'uffd_move' && seen.result === RESULT.REFUSED) return false;
     if (name === 'gup' && this.#transient(fields) && !this.#begins(op, fields, seen)) return false;
     const own = seen.outcomes.find((outcome) => outcome.op === op);
     if (op <= this.#until) this.#transfer(op, name, fields, own);

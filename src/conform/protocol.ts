@@ -25,6 +25,7 @@ export const CAPABILITIES: readonly Capability[] = [
   'RAW',
   'FIFO',
   'HOLD_PIN',
+  'UFFD_MOVE',
 ];
 
 /** How much is observed after every op; each level includes the ones before. */

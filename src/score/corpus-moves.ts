@@ -13,6 +13,28 @@ export const MOVES: readonly CorpusEntry[] = [
     note: '0cef0bb836e3 (v6.13), CVE-2025-21696.',
   },
   {
+    id: 'T2-15',
+    name: 'uffdio-move-wp-policy',
+    spec: kernel('v6.18'),
+    slugs: ['wp-stray', 'wp-writable'],
+    trigger:
+      'mmap A p0; mmap A p4; uffd_reg A p0 WP; uffd_reg A p4 MISSING; write A p0; wp A p0; pageout A p0; ' +
+      'uffd_move A p0->p4; write A p4',
+    triggerLength: 9,
+    fix: turnOff('move_swap.keeps_uffd_wp'),
+    note: 'Of a swapped page the entry goes as it is, registered or not; of a present one uffd-wp goes away.',
+  },
+  {
+    id: 'T2-16',
+    name: 'uffdio-move-loses-dirty',
+    spec: kernel('v6.12'),
+    slugs: ['softdirty-lost'],
+    trigger: 'mmap A p0; mmap A p4; uffd_reg A p4 WP; write A p0; clear_refs A; pageout A p0; uffd_move A p0->p4',
+    triggerLength: 7,
+    fix: turnOn('move_swap.sets_soft_dirty'),
+    note: '75cb1cca2c88 (v6.15): the swap twin; a present page was dirty, and so soft-dirty, whatever it was.',
+  },
+  {
     id: 'T3-01',
     name: 'thp-mapcount-summed',
     spec: kernel('v5.7', ['reuse.uses_total_mapcount']),

@@ -29,6 +29,7 @@ enum op_code {
   OP_NUMA_HINT, OP_CLEAR_REFS, OP_THP_SPLIT, OP_UFFD_REG, OP_UFFD_UNREG, OP_UFFD_CLOSE, OP_WP, OP_UNWP, OP_WAKE,
   OP_GUP, OP_HREAD, OP_HWRITE, OP_PUT, OP_MADV_FREE, OP_MREMAP,
   OP_MADV_COLD = 34, OP_POPULATE, OP_GUARD_INSTALL, OP_GUARD_REMOVE,
+  OP_UFFD_MOVE = 38,
 };
 enum op_flag {
   MMAP_THP = 1,
@@ -222,6 +223,7 @@ void read_events(void);
 int uffd_open(uint64_t features, uint64_t *granted);
 uint64_t uffd_features(void);
 uint8_t do_mremap(uint32_t mm, uint32_t from, uint32_t to, int *error);
+uint8_t do_uffd_move(uint32_t mm, uint32_t from, uint32_t to, int *error);
 uint8_t do_uffd_reg(uint32_t mm, uint32_t pages, uint32_t flags, int *error);
 uint8_t do_uffd_unreg(uint32_t mm, uint32_t pages, int *error);
 uint8_t do_uffd_close(uint32_t mm, int *error);

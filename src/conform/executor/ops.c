@@ -164,6 +164,7 @@ static uint8_t run_simple(uint32_t word, uint32_t i, int *error, uint32_t *value
     case OP_UNWP: return do_wp(mm, pages, false, error);
     case OP_WAKE: return do_wake(mm, pages, error);
     case OP_MREMAP: return do_mremap(mm, pages, op_target_mask(word), error);
+    case OP_UFFD_MOVE: return do_uffd_move(mm, pages, op_target_mask(word), error);
   }
   *error = -EOPNOTSUPP;
   return R_REFUSED;

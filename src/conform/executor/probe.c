@@ -14,6 +14,9 @@
 
 #include "executor.h"
 
+#ifndef UFFD_FEATURE_MOVE
+#define UFFD_FEATURE_MOVE (1 << 16)
+#endif
 #ifndef UFFD_FEATURE_WP_UNPOPULATED
 #define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
 #endif
@@ -59,6 +62,9 @@ static void probe_uffd(void) {
   close_fd(&fd);
   if (features & UFFD_FEATURE_WP_UNPOPULATED) ex.capabilities |= CAN_WP_UNPOPULATED;
   else lacks(CAN_WP_UNPOPULATED, "wp-unpopulated", "UFFD_FEATURE_WP_UNPOPULATED: Linux 6.4 or later");
+
+  if (features & UFFD_FEATURE_MOVE) ex.capabilities |= CAN_UFFD_MOVE;
+  else lacks(CAN_UFFD_MOVE, "uffd-move", "UFFDIO_MOVE: Linux 6.8 or later");
 
   fd = uffd_open(UFFD_FEATURE_PAGEFAULT_FLAG_WP, &granted);
   struct uffdio_range range = {(uint64_t)page, SMALL_PAGE};

@@ -39,6 +39,7 @@ enum capability {
   CAN_RAW = 1 << 14,       /* page tables and struct page through /proc/kcore */
   CAN_FIFO = 1 << 15,      /* pinned to one CPU under SCHED_FIFO: repeatable */
   CAN_HOLD_PIN = 1 << 16,  /* held R PIN (FUSE direct I/O) */
+  CAN_UFFD_MOVE = 1 << 17,
 };
 
 struct hello {
