@@ -29,7 +29,9 @@ export function translate(program: Uint32Array, ops: readonly OpInfo[], holder: 
     if (fields.pair) throw new Inexpressible(`step ${k + 1}: two ops at once cannot be timed from user space`);
     switch (ops[fields.code]!.name) {
       case 'uffd_move':
-        throw new Inexpressible(`${text}: UFFDIO_MOVE is for the process itself, which does not hold its userfaultfd here`);
+        throw new Inexpressible(
+          `${text}: UFFDIO_MOVE is for the process itself, which does not hold its userfaultfd here`,
+        );
       case 'numa_hint':
         throw new Inexpressible(`${text}: NUMA hinting cannot be asked for`);
       case 'migrate':
