@@ -28,7 +28,7 @@ import {
 } from './area';
 import { fresh_begin, fresh_judge } from './fresh';
 import {
-  content_latitude, fill_latitude, handle_latitude, perhaps_missing, result_latitude,
+  content_latitude, fill_latitude, handle_latitude, is_access, perhaps_missing, result_latitude,
   soft_dirty_latitude, Verdict, vma_latitude, woken_latitude, wp_latitude,
 } from './latitude';
 import { equal_views, See, take_view, view_bits, view_content, view_held, view_shown } from './view';
@@ -155,12 +155,10 @@ function run(index: u32, word: u32): void {
 /** Pages that the op is about to touch leave memory: those that it names, or all of its process, or all. */
 function page_out_for(word: u32): void {
   const code = op_code(word);
+  if (is_access(code)) return;
   switch (code) {
     case Op.MMAP:
-    case Op.READ:
-    case Op.WRITE:
     case Op.PAGEOUT:
-    case Op.GUP:
     case Op.HREAD:
     case Op.HWRITE:
     case Op.PUT: return;
@@ -282,9 +280,7 @@ function compare_results(index: u32, maybe: u32): void {
       return;
     }
     if (verdict == Verdict.IGNORE) continue;
-    const code = op_code(word);
-    const access = code == Op.READ || code == Op.WRITE || code == Op.GUP;
-    differs(Differs.RESULT, op_mm(word), access ? op_page(word) : NONE, NONE, b, a);
+    differs(Differs.RESULT, op_mm(word), is_access(op_code(word)) ? op_page(word) : NONE, NONE, b, a);
   }
 }
 /** The versions that loads and GUP calls of the first run (at MAIN_OBS) and of the twin saw. */

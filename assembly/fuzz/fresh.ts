@@ -13,7 +13,7 @@ import {
 import { flush_tlb_mm } from '../mm/tlb';
 import { mm_alive, VM_SOFTDIRTY, vm_flags, VM_WRITE } from '../mm/vma';
 import { FAULT_FLAG_WRITE, VM_FAULT_OOM, VM_FAULT_SLEEP } from '../mm/vmf';
-import { F_GUP_WRITE, Op, op_code, op_flags, op_mm, op_page } from '../ops/table';
+import { F_GUP_WRITE, F_POPULATE_WRITE, Op, op_code, op_flags, op_mm, op_page } from '../ops/table';
 import { I } from '../oracle/invariants';
 import { NONE, violate } from '../oracle/report';
 import { leaf_of, reports_soft_dirty } from '../oracle/structure';
@@ -81,6 +81,7 @@ function leaf_pages(mm: u32, page: u32): u32 {
 }
 function asks_to_write(word: u32): bool {
   const code = op_code(word);
+  if (code == Op.POPULATE) return (op_flags(word) & F_POPULATE_WRITE) != 0;
   return code == Op.WRITE || (code == Op.GUP && (op_flags(word) & F_GUP_WRITE) != 0);
 }
 /** What this op, and the threads that it woke, wrote or meant to. */

@@ -57,6 +57,10 @@ export namespace Verdict {
   export const PART: u32 = 2;
 }
 
+/** Ops that take one page and fault it in if need be. */
+export function is_access(code: u32): bool {
+  return code == Op.READ || code == Op.WRITE || code == Op.GUP || code == Op.POPULATE;
+}
 /** Ops that are about how memory is mapped and nothing else: what they return tells of the layout. */
 function is_layout_op(code: u32): bool {
   return code == Op.THP_SPLIT || (code >= Op.MIGRATE && code <= Op.MIGRATE_END);
@@ -80,8 +84,7 @@ export function result_latitude(word: u32, a: u32, b: u32, maybe: u32): u32 {
   if (code == Op.UFFD_MOVE && (a == R.REFUSED || b == R.REFUSED)) return Verdict.PART;
   if (is_layout_op(code)) return Verdict.IGNORE;
   if (code == Op.GUP && (op_flags(word) & F_GUP_FAST_ONLY) != 0 && (a == R.REFUSED || b == R.REFUSED)) return Verdict.PART;
-  const access = code == Op.READ || code == Op.WRITE || code == Op.GUP;
-  if (access && (((maybe >> op_page(word)) & 1) != 0 || perhaps_missing(op_mm(word), op_page(word)))) return Verdict.PART;
+  if (is_access(code) && (((maybe >> op_page(word)) & 1) != 0 || perhaps_missing(op_mm(word), op_page(word)))) return Verdict.PART;
   return Verdict.DIFFERS;
 }
 /** The same of a thread that slept and was woken by an op of the `batch` mode, which was `refused` or not. */
