@@ -37,19 +37,25 @@ describe('claims about kernels', () => {
     }
   });
 
-  it('KSM takes write-protection away', { ...needs('userfaultfd'), timeout: MINUTE }, () => {
-    const folder = mkdtempSync(join(tmpdir(), 'breakcow-'));
-    try {
-      const program = join(folder, 'claim');
-      const compiler = process.env.CC || 'cc';
-      const source = join(CLAIMS, 'ksm-drops-uffd-wp.c');
-      execFileSync(compiler, ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', program, source]);
-      const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
-      const expected = status === 4 ? /# SKIP/ : status === 0 ? /^ok 1 /m : /^not ok 1 /m;
-      assert.match(stdout, expected);
-      if (release().startsWith('6.18.') && status !== 4) assert.equal(status, 1, stdout);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
+  // Where they were seen they stay; without ksmd, or without a second NUMA node, they say so (4).
+  const OPEN: readonly [claim: string, what: string, seen: RegExp][] = [
+    ['ksm-drops-uffd-wp', 'KSM takes write-protection away', /^(?:6\.1|6\.12|6\.18|7\.2)\./],
+    ['clear-refs-misses-migrating-pages', 'soft-dirty loses stores to migrating pages', /^(?:6\.12|6\.18|7\.2)\./],
+  ];
+  for (const [claim, what, seen] of OPEN) {
+    it(what, { ...needs('userfaultfd'), timeout: MINUTE }, () => {
+      const folder = mkdtempSync(join(tmpdir(), 'breakcow-'));
+      try {
+        const program = join(folder, 'claim');
+        const compiler = process.env.CC || 'cc';
+        const source = join(CLAIMS, `${claim}.c`);
+        execFileSync(compiler, ['-O2', '-Wall', '-Wextra', '-Werror', '-pthread', '-o', program, source]);
+        const { status, stdout } = spawnSync(program, { encoding: 'utf8' });
+        assert.match(stdout, status === 4 ? /# SKIP/ : status === 0 ? /^ok 1 /m : /^not ok 1 /m);
+        if (seen.test(release()) && status !== 4) assert.equal(status, 1, stdout);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  }
 });

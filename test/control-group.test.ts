@@ -62,9 +62,9 @@ describe('the newest releases', () => {
   // a store to a huge page after MADV_FREE is lost if mprotect follows (until 7.2, f7491d7c81db). mremap without EVENT_REMAP
   // takes what the moved mapping merges with out of the registration (6.18), and moves page tables without soft-dirty. A range
   // that is registered for missing pages only keeps the write-protection that it had (6.12 to 7.2). PAGEMAP_SCAN does not tell of
-  // what was dropped (6.18.15, no longer 6.18.44). KSM merges a page without its uffd-wp and soft-dirty (6.18). Derived:
-  // clear_refs takes soft-dirty off a migration entry, but leaves it writable; KSM merges a page that is held if its entry is
-  // read-only and clean.
+  // what was dropped (6.18.15, no longer 6.18.44). KSM merges a page without its uffd-wp and soft-dirty (6.1 to
+  // 7.2), and clear_refs takes soft-dirty off a migration entry, but leaves it writable (6.12 to 7.2). Derived: KSM merges a
+  // page that is held if its entry is read-only and clean.
   const KNOWN = [
     'uffd.unregister_wakes_wp',
     'madv_free.skips_shared',

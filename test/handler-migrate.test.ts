@@ -21,7 +21,7 @@ const BEGUN = `${FRESH}; migrate_begin A p0`;
 const THP_BEGUN = `${THP}; migrate_begin A p0..p3`;
 const OLD_AND_CLEAN = releases('v5.7', 'v5.19');
 const KEEPS_STATE = releases('v6.1');
-const PMD_LOSES_WP = ALL.filter((kernel) => !releases('v6.7').includes(kernel));
+const PMD_LOSES_WP = ALL.filter((kernel) => !releases('v6.1').includes(kernel));
 
 rows('migration: the way in', [
   {
@@ -102,8 +102,8 @@ rows('migration: the way in', [
     leaf: { A0: 'PMD migration RX A D SD' },
   },
   {
-    row: 'v6.3: it does not',
-    on: keepsDirty(releases('v6.7')),
+    row: 'v6.3, and 6.1.176: it does not',
+    on: keepsDirty(releases('v6.1')),
     given: THP_WPED,
     when: 'migrate_begin A p0',
     leaf: { A0: 'PMD migration RX A D U SD' },
@@ -198,7 +198,7 @@ rows('migration: the way out', [
   },
   {
     row: 'a PMD hands uffd-wp on',
-    on: keepsDirty(releases('v6.7')),
+    on: keepsDirty(releases('v6.1')),
     given: THP_WPED,
     when: 'migrate A p0',
     leaf: { A0: 'PMD P D A U SD' },
@@ -275,8 +275,8 @@ rows('what meets migration entries', [
     leaf: { A0: 'PMD migration RX A D SD' },
   },
   {
-    row: 'v6.3: U',
-    on: releases('v6.7'),
+    row: 'v6.3, and 6.1.176: U',
+    on: releases('v6.1'),
     given: `${THP_BEGUN}; uffd_reg A p0..p3`,
     when: 'wp A p0..p3',
     leaf: { A0: 'PMD migration RX A D U SD' },

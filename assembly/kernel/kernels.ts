@@ -200,6 +200,8 @@ export function kernelVector(id: u32): bool {
       on(K.MMAP_ASKS_NEXT_FIRST);
       on(K.MIGRATION_KEEPS_DIRTY);
       on(cell(C.SPLIT_ZERO, Column.UFFD_WP));
+      on(K.MIGRATE_PMD_KEEPS_WP);
+      on(K.MIGRATE_PMD_WP);
       return true;
     case Kernel.V6_7:
       kernelVector(Kernel.V6_1);
@@ -221,8 +223,6 @@ export function kernelVector(id: u32): bool {
       on(K.SPLIT_CARRIES_DIRTY);
       off(K.UPGRADE_NEEDS_DIRTY);
       on(K.UPGRADE_PMD);
-      on(K.MIGRATE_PMD_KEEPS_WP);
-      on(K.MIGRATE_PMD_WP);
       on(K.KSM_BREAKS_BY_UNSHARE);
       return true;
     case Kernel.V6_12:

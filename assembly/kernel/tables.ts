@@ -139,7 +139,7 @@ function cellSource(row: u32, column: u32): string {
   }
   if (isMove(row) && column == Column.SOFT_DIRTY) return "cell\tmove_soft_dirty_pte (v3.11, from memory)";
   if (row == C.SPLIT_ZERO) return "cell\tv6.4 (from memory; measured: 5.10.262, 6.1.176)";
-  if (row == C.KSM) return "cell\tin no release (measured: 6.18 drops uffd-wp; T3-07)";
+  if (row == C.KSM) return "cell\tin no release (measured: 6.1 to 7.2 drop uffd-wp; T3-07)";
   if (row == C.ANON_MARKER) return "cell\t2bad466cc9d9 (v6.4)";
   if (column == Column.EXCLUSIVE) return "cell\t1493a1917dca, 6c287605fd56 (v5.19)";
   return "cell\tf45ec5ff16a7 (v5.7)";

@@ -83,6 +83,6 @@ export const BY_RMAP: readonly CorpusEntry[] = [
       'ksm_merge; write A p0',
     triggerLength: 8,
     fix: turnOn('ksm.keeps_uffd_wp'),
-    note: 'Open: seen on 6.18.44 by src/conform/claims/ksm-drops-uffd-wp.c.',
+    note: 'Open: seen on 6.1.176, 6.12.95, 6.18 and 7.2.12 by src/conform/claims/ksm-drops-uffd-wp.c.',
   },
 ];
