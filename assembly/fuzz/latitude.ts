@@ -33,7 +33,7 @@ export function latitudeRow(id: u32): string {
     case L.MEMORY: return "memory\tall\tAn operation runs out of memory in one run; nothing is compared from there on.\tA huge page takes four frames at once, a page in swap none.";
     case L.FAST_ONLY: return "fast-only\tall\tFast-only GUP gets the page in one run; nothing is compared from there on.\tIt takes what is present, and promises nothing for what is not.";
     case L.LAYOUT_OP: return "layout-op\tall\tThe result of an operation on the layout itself (thp_split, migrate).\tWithout a huge page, or with a page in swap, there is nothing to do.";
-    case L.UNPOPULATED: return "unpopulated\tall\tuffd-wp, and the event of a store, where protection may or may not have taken; events of missing pages, UFFDIO_COPY and ZEROPAGE where there may be zeroes or nothing. Nothing is compared once the results differ.\tWhether zeroes have an entry depends on the layout; protecting a page without one is a no-op without WP_UNPOPULATED.";
+    case L.UNPOPULATED: return "unpopulated\tall\tuffd-wp, and the event of a store, where protection may or may not have taken; events of missing pages, UFFDIO_COPY, ZEROPAGE and MOVE where there may be zeroes or nothing. Nothing is compared once the results differ.\tWhether zeroes have an entry depends on the layout; protecting a page without one is a no-op without WP_UNPOPULATED.";
     case L.WEAK_HANDLE: return "weak-handle\tall\tWhich of its owner's versions a handle that is no strict pin shows.\tGET, and a short-term read pin of zeroes, promise the owner's data of the grant or later; whether a store moves the owner away depends on the references of the whole huge page.";
     case L.SHARED_GET: return "shared-get\tall\tThe contents of a page that was written through a GET after its owner forked.\tFork shares what is only GET, so either side may keep the page.";
     case L.FREED: return "freed\tall\tContents, uffd-wp and soft-dirty of a page that MADV_FREE gave up, until a store.\tReclaim may drop it at any time or never.";
@@ -72,7 +72,9 @@ export function perhaps_missing(mm: u32, page: u32): bool {
 }
 /** Filling pages that may have been there already was refused in a run, after it had filled some or none. */
 export function fill_latitude(word: u32, a: u32, b: u32): bool {
-  return (op_code(word) == Op.UFFD_COPY || op_code(word) == Op.UFFD_ZEROPAGE) && (a == R.REFUSED || b == R.REFUSED);
+  const code = op_code(word);
+  const fills = code == Op.UFFD_COPY || code == Op.UFFD_ZEROPAGE || code == Op.UFFD_MOVE;
+  return fills && (a != R.OK || b != R.OK);
 }
 /** Op `word` had result `a` in one run and `b` in the other. `maybe`: pages of its mm that may or may not be protected. */
 export function result_latitude(word: u32, a: u32, b: u32, maybe: u32): u32 {
