@@ -37,6 +37,8 @@ const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
   'T1-14': /R PIN: .* the length of one call only/,
   'T1-15': /read-only long-term pin/,
   'T1-19b': /fast-only/,
+  'T2-18': /does not scan/,
+  'T2-19': /does not scan/,
   'T3-02a': /several NUMA nodes/,
   'T3-02b': /midway/,
   'T3-02c': /several NUMA nodes/,

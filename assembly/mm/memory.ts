@@ -133,7 +133,9 @@ function handle_pte_fault(mm: u32, page: u32, flags: u32, vma: u32): u32 {
     if (is_pte_marker(e)) {
       at(is_guard_pte_marker(e) ? P.GUARD_MARKER : P.PTE_MARKER);
       if (is_guard_pte_marker(e)) return VM_FAULT_SIGSEGV;
-      return do_anonymous_page(mm, page, flags, vma, e);
+      if (vma & VM_UFFD_WP) return do_anonymous_page(mm, page, flags, vma, e);
+      set_pte_at(mm, page, 0); // a leftover of a registration that is no more
+      return 0;
     }
     return do_swap_page(mm, page, flags, vma, e);
   }
@@ -195,12 +197,10 @@ export function do_wp_page(mm: u32, page: u32, flags: u32, vma: u32, orig: u64):
   let e = orig;
   if (!unshare && vma & VM_UFFD_WP && pte_uffd_wp(e)) {
     if (!knob(K.WP_EVENT_NEEDS_WRITE) || flags & FAULT_FLAG_WRITE) {
-      if (!(mm_uffd(mm) & UFFD_WP_ASYNC)) {
-        at(P.WP_EVENT);
-        return handle_userfault(VM_UFFD_WP);
-      }
+      const silent = (mm_uffd(mm) & UFFD_WP_ASYNC) != 0;
+      at(silent ? P.WP_ASYNC : P.WP_EVENT);
+      if (!silent) return handle_userfault(VM_UFFD_WP);
       // No flush: the entry was not writable, and nobody sees the bit.
-      at(P.WP_ASYNC);
       if (!knob(K.MUTANT_ASYNC_KEEPS_WP)) {
         e &= ~_PAGE_UFFD_WP;
         set_pte_at(mm, page, e);
@@ -322,9 +322,8 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
     migration_entry_wait(e);
     return 0;
   }
-  if (knob(K.MUTANT_READ_EVENT) && !(flags & FAULT_FLAG_WRITE) && swp_bits_as_present(e) & _PAGE_UFFD_WP) {
-    return handle_userfault(VM_UFFD_WP);
-  }
+  const on_read = knob(K.MUTANT_READ_EVENT) && !(flags & FAULT_FLAG_WRITE);
+  if (on_read && swp_bits_as_present(e) & _PAGE_UFFD_WP) return handle_userfault(VM_UFFD_WP);
   const slot = swp_offset(e);
   const fresh = may_bypass_swap_cache(slot);
   const f = fresh ? swapin_bypass(slot) : swapin(slot);
@@ -375,7 +374,8 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
   entry |= kept;
   if (kept & _PAGE_UFFD_WP) {
     at(P.SWAPIN_WP);
-    entry = pte_wrprotect(entry);
+    // Later kernels protect first, and then grant what the VMA does not forbid.
+    if (!knob(K.SWAPIN_READ_MAPS_WRITABLE)) entry = pte_wrprotect(entry);
   }
   at(P.SWAPIN);
   page_add_rmap(f, mm);

@@ -1,6 +1,6 @@
 // The operations on a userfaultfd, and the wake-ups that they owe.
 import { K, knob } from '../kernel/knobs';
-import { RESULTS } from '../mm/layout';
+import { NR_PAGES, RESULTS } from '../mm/layout';
 import { Obs, observe } from '../mm/observe';
 import {
   mfill_atomic, MFILL_COPY, MFILL_COPY_WP, MFILL_ENOMEM, MFILL_REFUSED, MFILL_ZEROPAGE, mwriteprotect_range,
@@ -9,7 +9,7 @@ import {
 import { pagemap_scan, PM_SCAN_FULL, PM_SCAN_WP } from '../mm/task_mmu';
 import {
   mm_uffd, pages_with, UFFD_EVENT_FORK, UFFD_EVENT_REMAP, UFFD_EVENT_REMOVE, UFFD_EVENT_UNMAP, UFFD_WP_ASYNC, UFFD_WP_UNPOPULATED,
-  VM_UFFD, VM_UFFD_MISSING, VM_UFFD_WP,
+  VM_UFFD, VM_UFFD_MISSING, VM_UFFD_WP, vma_starts,
 } from '../mm/vma';
 import { interleaved, setInterleaved } from '../mm/vmf';
 import { done, mapped_pages } from './calls';
@@ -44,10 +44,19 @@ export function wake(mm: u32, mask: u32): void {
 }
 export function op_uffd_unreg(mm: u32, mask: u32, index: u32): u32 {
   const missing = pages_with(mm, mask, VM_UFFD_MISSING, 0);
+  const starts = vma_starts(mm);
   if (!userfaultfd_unregister(mm, mask)) return R.REFUSED;
   done(index);
   const woken = knob(K.UFFD_UNREGISTER_WAKES_WP) ? mask : missing;
-  if (woken != 0) wake(mm, woken);
+  // VMA by VMA, as they were.
+  for (let rest = woken; rest != 0; ) {
+    const first = ctz(rest);
+    let end = first + 1;
+    while (end < NR_PAGES && !((starts >> end) & 1)) end++;
+    const vma = rest & ((1 << end) - 1);
+    wake(mm, vma);
+    rest &= ~vma;
+  }
   return R.OK;
 }
 export function op_uffd_close(mm: u32, index: u32): u32 {

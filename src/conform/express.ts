@@ -10,6 +10,7 @@ import {
   NO_FIELDS,
   type OpFields,
   PAGE_COUNT,
+  pagesOf,
   RESULT,
 } from '../engine/opword.js';
 import { Stepper } from '../engine/stepper.js';
@@ -47,7 +48,9 @@ export class Expresser {
     this.#layout = layout;
     this.#code = Object.fromEntries(engine.catalogue.ops.map(({ name, code }) => [name, code]));
     this.#wakes = new Set(
-      ['unwp', 'wake', 'uffd_close', 'uffd_unreg', 'uffd_move'].map((name) => this.vocabulary.code(name)),
+      ['unwp', 'wake', 'uffd_close', 'uffd_unreg', 'uffd_move', 'uffd_copy', 'uffd_zeropage'].map((name) =>
+        this.vocabulary.code(name),
+      ),
     );
     const crowded = engine.catalogue.points.find(
       (point) => point.function === 'do_huge_pmd_anonymous_page' && point.decision.startsWith('no huge page free'),
@@ -105,16 +108,21 @@ export class Expresser {
     const { vocabulary } = this;
     switch (name) {
       case 'numa_hint':
+      case 'madv_free':
       case 'migrate':
       case 'migrate_begin':
       case 'migrate_end':
       case 'mergeable':
       case 'unmergeable':
       case 'ksm_merge':
+        return undefined;
       case 'uffd_copy':
       case 'uffd_zeropage':
+        return this.#can.has('UFFD_WP') && this.#can.has('UFFD_MISSING') ? [encodeOp(fields)] : undefined;
       case 'pagemap_scan':
-        return undefined;
+        return this.#can.has('PAGEMAP_SCAN') && this.#can.has('WP_ASYNC') && !this.#hole(fields)
+          ? [encodeOp(fields)]
+          : undefined;
       case 'uffd_move':
         return this.#can.has('UFFD_MOVE') ? [encodeOp(fields)] : undefined;
       case 'mremap':
@@ -155,11 +163,20 @@ export class Expresser {
     }
   }
 
+  /** All small pages lie in one page table, so that a hole in it is a matter of the model. */
+  #hole({ mm, page }: OpFields): boolean {
+    this.#reader.refresh();
+    return this.#layout === 'pte' && mm < MM_NAMES.length && pagesOf(page).some((one) => this.#reader.hole(mm, one));
+  }
+
   #features(name: string, flags: number): number {
     if (name !== 'uffd_reg') return flags;
-    const granted = (['EVENT_FORK', 'WP_UNPOPULATED'] as const).filter((feature) => this.#can.has(feature));
-    const always = flags & this.vocabulary.flag(name, 'EVENT_REMAP');
-    return granted.reduce((kept, feature) => kept | (flags & this.vocabulary.flag(name, feature)), always);
+    const features = ['EVENT_FORK', 'WP_UNPOPULATED', 'WP_ASYNC'] as const;
+    const granted = features.filter((feature) => this.#can.has(feature));
+    const modes = this.#can.has('UFFD_MISSING')
+      ? (['MISSING', 'BOTH', 'EVENT_REMAP'] as const)
+      : (['EVENT_REMAP'] as const);
+    return [...granted, ...modes].reduce((kept, text) => kept | (flags & this.vocabulary.flag(name, text)), 0);
   }
 
   #gup(fields: OpFields): Group | undefined {

@@ -144,6 +144,8 @@ export class ModelRunner {
   readonly stepper: Stepper;
   readonly #reader: CellReader;
   readonly #projection: Projection;
+  readonly #scan: number;
+  readonly #program: number;
   readonly #observations: { at: number; count: number; results: number; faults: number };
 
   constructor(engine: Engine) {
@@ -151,6 +153,8 @@ export class ModelRunner {
     this.#reader = new CellReader(engine);
     this.#projection = new Projection(this.#reader);
     const at = (name: string) => engine.catalogue.at(name);
+    this.#scan = engine.catalogue.ops.find(({ name }) => name === 'pagemap_scan')!.code;
+    this.#program = at('PROGRAM');
     this.#observations = { at: at('OBS'), count: at('OBS_COUNT'), results: at('RESULTS'), faults: at('FAULTS_TAKEN') };
   }
 
@@ -184,14 +188,19 @@ export class ModelRunner {
     const { at, count, results, faults } = this.#observations;
     const n = new DataView(buffer).getUint32(count, true);
     const records = new Uint32Array(buffer, at, n);
+    const words = new Uint32Array(buffer, this.#program, MAX_OPS);
     let events: FaultEvent[] | undefined;
     const values = new Map<number, number>();
+    // Threads that the op woke, in the order in which they went on.
+    const order: number[] = [];
     for (const record of records) {
       const { kind, mm, page, op, version, flags } = decodeObservation(record);
+      if (op !== index && !order.includes(op)) order.push(op);
       if (kind === 'event') {
         events ??= [];
-        events.push({ mm, page, op, write: (flags & 1) !== 0, wp: true });
+        events.push({ mm, page, op, write: (flags & 1) !== 0, wp: (flags & 2) === 0 });
       } else if (kind === 'load' || kind === 'hread') values.set(op, version);
+      else if (kind === 'syscall' && (words[op]! & 63) === this.#scan) values.set(op, version);
     }
     const taken = new Uint8Array(buffer, faults, MAX_OPS);
     const ended = (op: number, code: number): Outcome => ({
@@ -201,10 +210,10 @@ export class ModelRunner {
       value: values.get(op),
     });
     const outcomes: Outcome[] = result === RESULT.SLEEP ? [] : [ended(index, result)];
-    for (const op of before) {
-      const code = new Uint8Array(buffer, results)[op]!;
-      if (code !== RESULT.SLEEP) outcomes.push(ended(op, code));
-    }
+    const woken = before.filter((op) => new Uint8Array(buffer, results)[op]! !== RESULT.SLEEP);
+    // One that ends without a trace came in its usual place.
+    const told = woken.every((op) => order.includes(op)) ? order.filter((op) => woken.includes(op)) : woken;
+    for (const op of told) outcomes.push(ended(op, new Uint8Array(buffer, results)[op]!));
     return { result, events: events ?? NO_EVENTS, outcomes };
   }
 }

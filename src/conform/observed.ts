@@ -90,7 +90,9 @@ export type Capability =
   | 'RAW'
   | 'FIFO'
   | 'HOLD_PIN'
-  | 'UFFD_MOVE';
+  | 'UFFD_MOVE'
+  | 'UFFD_MISSING'
+  | 'WP_ASYNC';
 
 /** A place where programs run: a model, the live kernel, or a guest. */
 export interface Backend {

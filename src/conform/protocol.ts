@@ -26,6 +26,8 @@ export const CAPABILITIES: readonly Capability[] = [
   'FIFO',
   'HOLD_PIN',
   'UFFD_MOVE',
+  'UFFD_MISSING',
+  'WP_ASYNC',
 ];
 
 /** How much is observed after every op; each level includes the ones before. */

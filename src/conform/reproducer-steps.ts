@@ -146,6 +146,8 @@ export class Steps {
       case 'wp':
       case 'uffd_reg':
       case 'uffd_unreg':
+      case 'uffd_copy':
+      case 'uffd_zeropage':
         return this.#uffd(k, name, fields, mapped);
       default:
         return this.#range(k, name, fields, mapped);
@@ -235,8 +237,19 @@ export class Steps {
         this.#has(fields, 'EVENT_FORK') && 'UFFD_FEATURE_EVENT_FORK',
         this.#has(fields, 'WP_UNPOPULATED') && 'WP_UNPOPULATED',
         this.#has(fields, 'EVENT_REMAP') && 'UFFD_FEATURE_EVENT_REMAP',
+        this.#has(fields, 'WP_ASYNC') && 'WP_ASYNC',
+        this.#has(fields, 'EVENT_REMOVE') && 'UFFD_FEATURE_EVENT_REMOVE',
+        this.#has(fields, 'EVENT_UNMAP') && 'UFFD_FEATURE_EVENT_UNMAP',
       ].filter((feature) => feature !== false);
-      this.#call('do_register', k, mm, hex(asked), features.join(' | ') || 0);
+      const missing = this.#has(fields, 'MISSING') ? 'UFFDIO_REGISTER_MODE_MISSING' : undefined;
+      const both = this.#has(fields, 'BOTH') ? 'UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_WP' : undefined;
+      const mode = missing ?? both;
+      if (mode !== undefined) this.uses.add('MODES');
+      if (mode === undefined) this.#call('do_register', k, mm, hex(asked), features.join(' | ') || 0);
+      else this.#call('do_register_as', k, mm, hex(asked), mode, features.join(' | ') || 0);
+    } else if (name === 'uffd_copy' || name === 'uffd_zeropage') {
+      this.uses.add('FILL');
+      this.#call('do_fill', k, mm, hex(asked), name === 'uffd_zeropage' ? 1 : 0, this.#has(fields, 'WP') ? 1 : 0);
     } else this.#call('do_protect', k, mm, hex(asked), name === 'wp' ? 1 : 0);
     return 1;
   }

@@ -4,6 +4,8 @@
 export type Use =
   | 'UFFD'
   | 'WAKING'
+  | 'MODES'
+  | 'FILL'
   | 'SPLICE'
   | 'IO_URING'
   | 'PROCESS_VM'

@@ -125,6 +125,12 @@ export class CellReader {
     }
   }
 
+  /** Is there no page table for the page, nor a huge page? */
+  hole(mm: number, page: number): boolean {
+    const pmd = mm * this.#mm.size + this.#mm.pmd + 8 * Math.floor(page / this.is.perPmd);
+    return this.#world.getUint32(pmd, true) === 0 && this.#world.getUint32(pmd + 4, true) === 0;
+  }
+
   special(frame: number): boolean {
     return frame >= this.is.frames;
   }

@@ -200,13 +200,20 @@ class SyzWriter {
         this.#tellsMoves = this.#has(fields, 'EVENT_REMAP');
         // PAGEFAULT_FLAG_WP, EVENT_FORK, EVENT_REMAP, WP_UNPOPULATED.
         const told = (this.#tellsForks ? 0x2 : 0) | (this.#tellsMoves ? 0x4 : 0);
-        const features = 0x1 | told | (this.#has(fields, 'WP_UNPOPULATED') ? 0x2000 : 0);
+        const more = (this.#has(fields, 'WP_ASYNC') ? 0x8000 : 0) | (this.#has(fields, 'WP_UNPOPULATED') ? 0x2000 : 0);
+        if (this.#has(fields, 'EVENT_REMOVE') || this.#has(fields, 'EVENT_UNMAP'))
+          return 'its events would have to be read meanwhile';
+        const features = 0x1 | told | more;
         open.push(
           `${this.#uffd} = userfaultfd(0x80800)`,
           `ioctl$UFFDIO_API(${this.#uffd}, 0xc018aa3f, ${pointer}={0xaa, 0x${features.toString(16)}, 0x0})`,
         );
       }
-      return [...open, `ioctl$UFFDIO_REGISTER(${this.#uffd}, 0xc020aa00, ${pointer}={{${range}, ${size}}, 0x2, 0x0})`];
+      const mode = this.#has(fields, 'MISSING') ? '0x1' : this.#has(fields, 'BOTH') ? '0x3' : '0x2';
+      return [
+        ...open,
+        `ioctl$UFFDIO_REGISTER(${this.#uffd}, 0xc020aa00, ${pointer}={{${range}, ${size}}, ${mode}, 0x0})`,
+      ];
     }
     const fd = this.#uffd;
     if (fd === undefined) return 'no userfaultfd is open';

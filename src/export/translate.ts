@@ -34,6 +34,8 @@ export function translate(program: Uint32Array, ops: readonly OpInfo[], holder: 
         );
       case 'numa_hint':
         throw new Inexpressible(`${text}: NUMA hinting cannot be asked for`);
+      case 'pagemap_scan':
+        throw new Inexpressible(`${text}: an exported test does not scan; breakcow conform does`);
       case 'migrate':
         throw new Inexpressible(`${text}: only a machine of several NUMA nodes moves a page when asked`);
       case 'mergeable':

@@ -28,6 +28,7 @@ enum op_code {
   OP_MMAP, OP_MUNMAP, OP_READ, OP_WRITE, OP_FORK, OP_EXIT, OP_MPROTECT, OP_DONTNEED, OP_PAGEOUT, OP_SWAPOFF,
   OP_NUMA_HINT, OP_CLEAR_REFS, OP_THP_SPLIT, OP_UFFD_REG, OP_UFFD_UNREG, OP_UFFD_CLOSE, OP_WP, OP_UNWP, OP_WAKE,
   OP_GUP, OP_HREAD, OP_HWRITE, OP_PUT, OP_MADV_FREE, OP_MREMAP,
+  OP_UFFD_COPY = 28, OP_UFFD_ZEROPAGE, OP_PAGEMAP_SCAN,
   OP_MADV_COLD = 34, OP_POPULATE, OP_GUARD_INSTALL, OP_GUARD_REMOVE,
   OP_UFFD_MOVE = 38,
 };
@@ -37,6 +38,12 @@ enum op_flag {
   POPULATE_WRITE = 1,
   REG_EVENT_FORK = 1,
   REG_WP_UNPOPULATED = 2,
+  REG_MISSING = 4,
+  REG_BOTH = 8,
+  REG_WP_ASYNC = 16,
+  COPY_WP = 1,
+  SCAN_WP = 1,
+  SCAN_FULL = 2,
   REG_EVENT_REMAP = 128,
   GUP_WRITE = 1,
   GUP_PIN = 2,
@@ -220,6 +227,7 @@ void settle(void);
 void read_events(void);
 
 /* uffd.c */
+#define UFFD_FEATURE_WP_ASYNC_ (1 << 15) /* which headers of many build machines lack */
 int uffd_open(uint64_t features, uint64_t *granted);
 uint64_t uffd_features(void);
 uint8_t do_mremap(uint32_t mm, uint32_t from, uint32_t to, int *error);
@@ -227,6 +235,8 @@ uint8_t do_uffd_move(uint32_t mm, uint32_t from, uint32_t to, int *error);
 uint8_t do_uffd_reg(uint32_t mm, uint32_t pages, uint32_t flags, int *error);
 uint8_t do_uffd_unreg(uint32_t mm, uint32_t pages, int *error);
 uint8_t do_uffd_close(uint32_t mm, int *error);
+/* token 0: the zero page. */
+uint8_t do_uffd_fill(uint32_t mm, uint32_t pages, uint64_t token, bool protect, int *error);
 uint8_t do_wp(uint32_t mm, uint32_t pages, bool protect, int *error);
 uint8_t do_wake(uint32_t mm, uint32_t pages, int *error);
 
@@ -259,6 +269,8 @@ size_t observe_op(uint8_t level, uint8_t *out);
 uint64_t pagemap_word(int fd, uint64_t address);
 /* PAGEMAP_SCAN categories of one small page; negative errno if the kernel has no such thing. */
 int64_t scan_page(int fd, uint64_t address);
+/* `reported`: the pages that it tells as written, bit = page. */
+uint8_t do_pagemap_scan(uint32_t mm, uint32_t pages, uint32_t flags, uint32_t *reported, int *error);
 
 
 #endif

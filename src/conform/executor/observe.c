@@ -49,6 +49,30 @@ uint64_t pagemap_word(int fd, uint64_t address) {
   return pread(fd, &word, sizeof word, (off_t)(address / SMALL_PAGE * sizeof word)) == sizeof word ? word : 0;
 }
 
+uint8_t do_pagemap_scan(uint32_t mm, uint32_t pages, uint32_t flags, uint32_t *reported, int *error) {
+  static struct scan_region regions[NR_PAGES * NR_SMALL];
+  struct victim *v = &ex.victims[mm];
+  if ((v->mapped & pages) == 0) return R_SKIP;
+  uint64_t start = address_of((uint32_t)__builtin_ctz(pages));
+  struct scan_request request = {.size = sizeof request, .start = start, .category_mask = SCAN_WRITTEN};
+  request.end = start + (uint64_t)__builtin_popcount(pages) * ex.page_bytes;
+  request.flags = flags & SCAN_WP ? 1 : 0;
+  request.return_mask = flags & SCAN_FULL ? SCAN_ALL : SCAN_WRITTEN;
+  request.vec = (uint64_t)regions;
+  request.vec_len = sizeof regions / sizeof *regions;
+  int n = ioctl(v->pagemap, PAGEMAP_SCAN_, &request);
+  if (n < 0) {
+    *error = -errno;
+    return R_REFUSED;
+  }
+  for (int i = 0; i < n; i++) {
+    for (uint32_t page = 0; page < NR_PAGES; page++) {
+      if (regions[i].start < address_of(page + 1) && regions[i].end > address_of(page)) *reported |= 1u << page;
+    }
+  }
+  return R_OK_;
+}
+
 /* Categories of a run of small pages of which each stands for itself; -errno if the kernel cannot. */
 static int scan(int fd, uint64_t start, uint32_t pages, uint16_t *categories) {
   struct scan_region regions[NR_PAGES];

@@ -163,6 +163,9 @@ static uint8_t run_simple(uint32_t word, uint32_t i, int *error, uint32_t *value
     case OP_WP: return do_wp(mm, pages, true, error);
     case OP_UNWP: return do_wp(mm, pages, false, error);
     case OP_WAKE: return do_wake(mm, pages, error);
+    case OP_UFFD_COPY: return do_uffd_fill(mm, pages, i + 1, (op_flags(word) & COPY_WP) != 0, error);
+    case OP_UFFD_ZEROPAGE: return do_uffd_fill(mm, pages, 0, false, error);
+    case OP_PAGEMAP_SCAN: return do_pagemap_scan(mm, pages, op_flags(word), value, error);
     case OP_MREMAP: return do_mremap(mm, pages, op_target_mask(word), error);
     case OP_UFFD_MOVE: return do_uffd_move(mm, pages, op_target_mask(word), error);
   }

@@ -55,7 +55,9 @@ static void probe_uffd(void) {
     const char *how = root ? "CONFIG_USERFAULTFD, Linux 5.7 or later" : "root, or vm.unprivileged_userfaultfd=1";
     return lacks(CAN_UFFD_WP, "userfaultfd", "no write-protect faults: needs %s", how);
   }
-  ex.capabilities |= CAN_UFFD_WP;
+  ex.capabilities |= CAN_UFFD_WP | CAN_UFFD_MISSING;
+  if (features & UFFD_FEATURE_WP_ASYNC_) ex.capabilities |= CAN_WP_ASYNC;
+  else lacks(CAN_WP_ASYNC, "wp-async", "UFFD_FEATURE_WP_ASYNC: Linux 6.7 or later");
   if (features & UFFD_FEATURE_EVENT_FORK) fd = uffd_open(UFFD_FEATURE_EVENT_FORK, &granted);
   if (fd >= 0) ex.capabilities |= CAN_EVENT_FORK;
   else lacks(CAN_EVENT_FORK, "event-fork", "fork events are refused: needs CAP_SYS_PTRACE, run as root");
@@ -144,7 +146,7 @@ void print_capabilities(void) {
   static const char *const names[] = {
       "userfaultfd", "event-fork",   "wp-unpopulated", "swap",     "thp",      "soft-dirty", "frames",   "kpageflags",
       "pagemap-scan", "pagemap-wp", "vmsplice",       "io_uring", "process_vm", "proc-mem", "raw",      "fifo",
-      "hold-pin"};
+      "hold-pin", "uffd-missing", "wp-async"};
   printf("can:");
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) if (ex.capabilities >> i & 1) printf(" %s", names[i]);
   printf("\n%s", ex.text);

@@ -40,6 +40,8 @@ enum capability {
   CAN_FIFO = 1 << 15,      /* pinned to one CPU under SCHED_FIFO: repeatable */
   CAN_HOLD_PIN = 1 << 16,  /* held R PIN (FUSE direct I/O) */
   CAN_UFFD_MOVE = 1 << 17,
+  CAN_UFFD_MISSING = 1 << 18,
+  CAN_WP_ASYNC = 1 << 19,
 };
 
 struct hello {

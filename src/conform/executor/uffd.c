@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -61,7 +62,9 @@ static int create(uint32_t mm, uint32_t flags) {
   if (flags & REG_EVENT_FORK) optional |= UFFD_FEATURE_EVENT_FORK;
   if (flags & REG_WP_UNPOPULATED) optional |= UFFD_FEATURE_WP_UNPOPULATED;
   if (flags & REG_EVENT_REMAP) optional |= UFFD_FEATURE_EVENT_REMAP;
-  int error = agree((int)fd, UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID, optional, &granted);
+  uint64_t needed = UFFD_FEATURE_PAGEFAULT_FLAG_WP | UFFD_FEATURE_THREAD_ID;
+  if (flags & REG_WP_ASYNC) needed |= UFFD_FEATURE_WP_ASYNC_;
+  int error = agree((int)fd, needed, optional, &granted);
   if (error) close((int)fd);
   else v->uffd = (int)fd;
   return error;
@@ -87,7 +90,9 @@ uint8_t do_uffd_reg(uint32_t mm, uint32_t pages, uint32_t flags, int *error) {
     int created = create(mm, flags);
     if (created < 0) return refused(-created, error);
   }
-  struct uffdio_register registered = {.range = whole(pages), .mode = UFFDIO_REGISTER_MODE_WP};
+  struct uffdio_register registered = {.range = whole(pages)};
+  if (!(flags & REG_MISSING)) registered.mode |= UFFDIO_REGISTER_MODE_WP;
+  if (flags & (REG_MISSING | REG_BOTH)) registered.mode |= UFFDIO_REGISTER_MODE_MISSING;
   return ioctl(v->uffd, UFFDIO_REGISTER, &registered) ? refused(errno, error) : R_OK_;
 }
 
@@ -120,6 +125,34 @@ uint8_t do_wp(uint32_t mm, uint32_t pages, bool protect, int *error) {
   struct uffdio_writeprotect request = {.range = whole(pages), .mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0};
   if (!protect) mark_woken(mm, pages);
   return ioctl(v->uffd, UFFDIO_WRITEPROTECT, &request) ? refused(errno, error) : R_OK_;
+}
+
+/* What UFFDIO_COPY copies: pages that hold the token, each small one of them. */
+static uint64_t source(uint64_t bytes, uint64_t token) {
+  static char *pages;
+  if (pages == NULL) {
+    char *made = mmap(NULL, NR_PAGES * NR_SMALL * SMALL_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (made == MAP_FAILED) return 0;
+    pages = made;
+  }
+  for (uint64_t at = 0; at < bytes; at += SMALL_PAGE) *(uint64_t *)(pages + at) = token;
+  return (uint64_t)pages;
+}
+
+uint8_t do_uffd_fill(uint32_t mm, uint32_t pages, uint64_t token, bool protect, int *error) {
+  struct victim *v = &ex.victims[mm];
+  if ((v->mapped & pages) == 0) return R_SKIP;
+  if (v->uffd < 0) return refused(EBADF, error);
+  struct uffdio_range range = whole(pages);
+  mark_woken(mm, pages);
+  if (token == 0) {
+    struct uffdio_zeropage zero = {.range = range};
+    return ioctl(v->uffd, UFFDIO_ZEROPAGE, &zero) ? refused(errno, error) : R_OK_;
+  }
+  struct uffdio_copy copy = {.dst = range.start, .src = source(range.len, token), .len = range.len};
+  if (copy.src == 0) return refused(ENOMEM, error);
+  if (protect) copy.mode = UFFDIO_COPY_MODE_WP;
+  return ioctl(v->uffd, UFFDIO_COPY, &copy) ? refused(errno, error) : R_OK_;
 }
 
 uint8_t do_wake(uint32_t mm, uint32_t pages, int *error) {

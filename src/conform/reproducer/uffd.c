@@ -1,6 +1,7 @@
 /* ---- userfaultfd: made by the process whose memory it watches, held by the controller alone ---- */
 
 #define WP_UNPOPULATED (1UL << 13)
+#define WP_ASYNC (1UL << 15)
 
 static void open_uffd(int k, int mm, unsigned long features) {
   post(&(struct command){.op = k, .code = DO_UFFD, .mm = mm});
@@ -27,6 +28,15 @@ static inline void do_register(int k, const char *text, int mm, unsigned pages, 
   done(k, ioctl(uffds[mm], UFFDIO_REGISTER, &request) != 0, 0);
   report(k);
 }
+#if USES_MODES
+static inline void do_register_as(int k, const char *text, int mm, unsigned pages, int mode, unsigned long features) {
+  begin(k, text, mm, -1);
+  if (uffds[mm] < 0) open_uffd(k, mm, features);
+  struct uffdio_register request = {.range = range_of(pages), .mode = mode};
+  done(k, ioctl(uffds[mm], UFFDIO_REGISTER, &request) != 0, 0);
+  report(k);
+}
+#endif
 static inline void do_protect(int k, const char *text, int mm, unsigned pages, int protect) {
   begin(k, text, mm, -1);
   struct uffdio_writeprotect request = {range_of(pages), protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0};
@@ -51,6 +61,21 @@ static inline void do_unregister(int k, const char *text, int mm, unsigned pages
   settle_sleepers(mm, pages);
   report(k);
 }
+#if USES_FILL
+/* New contents where nothing is: pages that hold k + 1 throughout, or the zero page. */
+static inline void do_fill(int k, const char *text, int mm, unsigned pages, int zero, int protect) {
+  static char source[8 * PAGE_STRIDE] __attribute__((aligned(4096)));
+  begin(k, text, mm, -1);
+  for (size_t at = 0; at < sizeof(source); at += PAGE) *(uint64_t *)(source + at) = (uint64_t)k + 1;
+  struct uffdio_range range = range_of(pages);
+  struct uffdio_zeropage nothing = {.range = range};
+  struct uffdio_copy copy = {.dst = range.start, .src = (uintptr_t)source, .len = range.len};
+  if (protect) copy.mode = UFFDIO_COPY_MODE_WP;
+  done(k, (zero ? ioctl(uffds[mm], UFFDIO_ZEROPAGE, &nothing) : ioctl(uffds[mm], UFFDIO_COPY, &copy)) != 0, 0);
+  settle_sleepers(mm, pages);
+  report(k);
+}
+#endif
 static inline void do_wake(int k, const char *text, int mm, unsigned pages) {
   begin(k, text, mm, -1);
   struct uffdio_range range = range_of(pages);
