@@ -50,6 +50,7 @@ function mappings({ single, ranges, huge }: Pages, { dax }: Scope): string[] {
 }
 
 function featuresOf(uffd: Scope['uffd']): string[] {
+  if (uffd === 'async') return [' WP_ASYNC'];
   return uffd === 'all' ? ['', ' EVENT_FORK', ' WP_UNPOPULATED', ' EVENT_FORK WP_UNPOPULATED'] : [''];
 }
 
@@ -81,6 +82,13 @@ function perProcess(scope: Scope, pages: Pages): string[] {
       scope.uffd !== 'none',
       featuresOf(scope.uffd).flatMap((features) => each('uffd_reg', both, ` WP${features}`)),
     ),
+    ...on(scope.uffd === 'missing', [...each('uffd_reg', both, ' MISSING'), ...each('uffd_reg', both, ' BOTH')]),
+    ...on(scope.uffd === 'missing', [
+      ...each('uffd_copy', both),
+      ...each('uffd_copy', both, ' WP'),
+      ...each('uffd_zeropage', both),
+    ]),
+    ...on(scope.uffd === 'async', [...each('pagemap_scan', both), ...each('pagemap_scan', both, ' WP')]),
     ...on(scope.uffd !== 'none', [...each('wp', both), ...each('unwp', both)]),
     ...on(scope.uffd === 'all', [...each('uffd_unreg', both), 'uffd_close X', ...each('wake', both)]),
     ...handlesOf(scope).flatMap((h) =>

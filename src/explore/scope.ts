@@ -37,8 +37,11 @@ export interface Scope {
   readonly pairs: boolean;
 }
 
-/** wp: register, protect, un-protect. all: also the features, unregister, close and wake. */
-export type Uffd = 'none' | 'wp' | 'all';
+/**
+ * wp: register, protect, un-protect. all: also the features, unregister, close and wake. async: protection without events, and
+ * scans. missing: missing pages, and what fills them.
+ */
+export type Uffd = 'none' | 'wp' | 'all' | 'async' | 'missing';
 
 /**
  * Flavours of a GUP call by the name of their set; the flags as the op table writes them, "." between. Common ones are those of
@@ -54,7 +57,7 @@ export const GUP_SETS: Readonly<Record<string, readonly string[]>> = {
 };
 const GUP_ALL = [...new Set(['W.GET', ...Object.values(GUP_SETS).flat()])];
 
-const UFFD: readonly Uffd[] = ['none', 'wp', 'all'];
+const UFFD: readonly Uffd[] = ['none', 'wp', 'all', 'async', 'missing'];
 
 export const DEFAULT_SCOPE: Scope = {
   mms: 2,
@@ -112,7 +115,7 @@ const UFFD_KEY: Key<Uffd> = {
   valid: UFFD.join(', '),
   read: (text) => UFFD.find((value) => value === text),
   print: (value) => value,
-  doc: 'wp: register, wp, unwp; all: features, unregister, close and wake as well',
+  doc: 'wp: register, wp, unwp; all: features, unregister, close and wake as well; async: WP_ASYNC, scans; missing: missing pages, fills',
 };
 
 const KEYS: { readonly [K in keyof Scope]: Key<Scope[K]> } = {
