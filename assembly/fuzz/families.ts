@@ -22,7 +22,8 @@ export namespace Family {
 export function family(op: u32): u32 {
   if (op < CORE_OPS) return Family.CORE;
   switch (op) {
-    case Op.MADV_FREE: case Op.MADV_COLD: case Op.POPULATE: case Op.GUARD_INSTALL: case Op.GUARD_REMOVE: return Family.ADVICE;
+    case Op.MADV_FREE: case Op.MADV_COLD: case Op.POPULATE: case Op.GUARD_INSTALL: case Op.GUARD_REMOVE:
+    case Op.COLLAPSE: return Family.ADVICE;
     case Op.MIGRATE: case Op.MIGRATE_BEGIN: case Op.MIGRATE_END: return Family.RMAP;
     case Op.UFFD_COPY:
     case Op.UFFD_ZEROPAGE:

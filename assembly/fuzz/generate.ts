@@ -23,7 +23,7 @@ export const RANGE: u64 = (ONE << Op.MMAP) | (ONE << Op.MUNMAP) | (ONE << Op.MPR
   (ONE << Op.WP) | (ONE << Op.UNWP) | (ONE << Op.WAKE) | (ONE << Op.MADV_FREE) |
   (ONE << Op.MREMAP) | (ONE << Op.UFFD_MOVE) |
   (ONE << Op.MIGRATE) | (ONE << Op.MIGRATE_BEGIN) | (ONE << Op.UFFD_COPY) | (ONE << Op.UFFD_ZEROPAGE) |
-  (ONE << Op.PAGEMAP_SCAN) | (ONE << Op.MERGEABLE) | (ONE << Op.UNMERGEABLE) | (ONE << Op.MADV_COLD) |
+  (ONE << Op.PAGEMAP_SCAN) | (ONE << Op.MERGEABLE) | (ONE << Op.UNMERGEABLE) | (ONE << Op.MADV_COLD) | (ONE << Op.COLLAPSE) |
   (ONE << Op.GUARD_INSTALL) | (ONE << Op.GUARD_REMOVE);
 /** Ops of shape X R->Q. */
 export const MOVES: u64 = (ONE << Op.MREMAP) | (ONE << Op.UFFD_MOVE);
@@ -166,6 +166,8 @@ export function draw_op(second: bool): u32 {
     }
   }
   if (is & MOVES) return draw_move(op, mm, page, r >> 41);
+  // Only whole huge pages collapse.
+  if (op == Op.COLLAPSE && page < 8) page = PAGE_ARG_PMD0 + (page >> 2);
   const dead: u32 = load<u8>(PICK_MM + (((~alive & 7) << 4) | (((r >> 14) as u32) & 15)));
   const handle: u32 = load<u8>(PICK_HANDLE + (((op == Op.HWRITE ? writable : used) << 2) | (((r >> 14) as u32) & 3)));
   const y = is & NEEDS_HANDLE ? handle : op == Op.GUP ? ctz(~used) : op == Op.FORK ? dead : 0;

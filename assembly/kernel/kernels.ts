@@ -193,6 +193,8 @@ export function kernelVector(id: u32): bool {
       return true;
     case Kernel.V6_1:
       kernelVector(Kernel.V5_19);
+      on(K.COLLAPSE);
+      on(K.COLLAPSE_CHECKS_WP);
       clearsWp(T.UNREGISTER);
       on(K.FOLLOW_FORCE_EXCLUSIVE);
       on(K.MPROTECT_UPGRADES_WRITE);
@@ -205,6 +207,7 @@ export function kernelVector(id: u32): bool {
       return true;
     case Kernel.V6_7:
       kernelVector(Kernel.V6_1);
+      on(K.COLLAPSE_CHECKS_WP_AGAIN);
       on(K.GUP_UNSHARE_LONGTERM);
       off(K.NUMA_SAVES_WRITE);
       on(K.NUMA_UPGRADES_WRITE);
@@ -249,6 +252,7 @@ export function kernelVector(id: u32): bool {
       on(K.FOLIO_MM_IDS);
       on(K.LAZYFREE_HELD_STAYS);
       on(K.GUARD_REGIONS);
+      on(K.COLLAPSE_READ_ONLY);
       on(K.FILL_MARKERS_ALIKE);
       on(K.CHANGE_PTE_BATCHES);
       on(K.VMA_MERGES_INTO_UNWRITTEN);
@@ -268,6 +272,7 @@ export function kernelVector(id: u32): bool {
       on(K.SCAN_NONE_IS_WRITTEN);
       on(K.SCAN_HOLE_IS_WRITTEN);
       off(K.FILL_MARKERS_ALIKE);
+      on(K.COLLAPSE_PASSES_HOLES);
       on(K.VMA_MERGE_KEEPS_SOFT_DIRTY);
       return true;
     case Kernel.REUSE_DRAFT_1:

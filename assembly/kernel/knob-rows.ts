@@ -110,6 +110,11 @@ export function knobRow(id: u32): string {
     case K.MUTANT_FORK_KEEPS_MIGRATION: return "mutant.fork_keeps_migration_write\tmutant\tseeded\tfork does not make the parent's migration entry read-only.";
     case K.MADV_POPULATE: return "madv.populate\tbehaviour\t4ca9b3859dac (v5.14)\tMADV_POPULATE_READ and MADV_POPULATE_WRITE exist.";
     case K.FILL_MARKERS_ALIKE: return "fill.markers_alike\tbehaviour\tuntil c093cf451094 (v6.19)\tUFFDIO_COPY takes any marker for a uffd-wp one, and replaces guards.";
+    case K.COLLAPSE: return "madv.collapse\tbehaviour\t7d8faaf15545 (v6.1)\tMADV_COLLAPSE exists.";
+    case K.COLLAPSE_CHECKS_WP: return "collapse.checks_wp\tbehaviour\te1e267c7928f (v5.7)\tThe scan before a collapse refuses entries that carry uffd-wp.";
+    case K.COLLAPSE_CHECKS_WP_AGAIN: return "collapse.checks_wp_again\tbehaviour\tdd47ac428c3f (v6.3)\tSo does the look at them with all locks held.";
+    case K.COLLAPSE_READ_ONLY: return "collapse.read_only\tbehaviour\tv6.18 (from memory)\tA range of which no entry is writable collapses, too.";
+    case K.COLLAPSE_PASSES_HOLES: return "collapse.passes_holes\tbehaviour\tafter v6.18 (from memory)\tMADV_COLLAPSE goes on behind a range without a page table.";
     case K.GUARD_REGIONS: return "madv.guard_regions\tbehaviour\t662df3e5c376 (v6.13)\tMADV_GUARD_INSTALL and MADV_GUARD_REMOVE exist.";
     case K.MUTANT_SKIP_PTE_SAME: return "mutant.skip_pte_same\tmutant\tseeded\twp_page_copy installs its copy without comparing with orig_pte.";
     case K.MUTANT_WP_KEEPS_WRITE: return "mutant.wp_keeps_write\tmutant\tseeded\tuffd write-protect sets uffd-wp but leaves the write bit.";

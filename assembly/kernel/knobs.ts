@@ -127,6 +127,11 @@ export namespace K {
   // advice that older kernels do not know
   export const MADV_POPULATE: u32 = 207;
   export const GUARD_REGIONS: u32 = 208;
+  export const COLLAPSE: u32 = 211;
+  export const COLLAPSE_CHECKS_WP: u32 = 212;
+  export const COLLAPSE_CHECKS_WP_AGAIN: u32 = 229;
+  export const COLLAPSE_READ_ONLY: u32 = 92;
+  export const COLLAPSE_PASSES_HOLES: u32 = 93;
   export const FILL_MARKERS_ALIKE: u32 = 255;
 
   // Of the trial, not of the kernel: fuzz/differential.ts

@@ -156,7 +156,11 @@ export namespace P {
   export const UFFD_MOVE_HUGE_PMD: u32 = 152;
   export const UFFD_MOVE_BUSY: u32 = 153;
   export const UFFD_MOVE_REFUSED: u32 = 154;
-  export const COUNT: u32 = 155;
+  export const COLLAPSE: u32 = 155;
+  export const COLLAPSE_WP: u32 = 156;
+  export const COLLAPSE_HELD: u32 = 157;
+  export const COLLAPSE_SWAPIN: u32 = 158;
+  export const COUNT: u32 = 159;
 }
 
 /** Row for people: "function \t decision". */
@@ -269,6 +273,10 @@ export function pointRow(id: u32): string {
     case P.GUARD_REMOVE: return "madvise_guard_remove\ttake a guard marker away";
     case P.ZAP_GUARD: return "zap_pte_range\ta guard marker stays";
     case P.POPULATE_FAULT: return "madvise_populate\tthe page is not there as wanted: fault";
+    case P.COLLAPSE: return "collapse_huge_page\tcopy all into a huge page, map that";
+    case P.COLLAPSE_WP: return "hpage_collapse_scan_pmd\tuffd-wp protected: refused";
+    case P.COLLAPSE_HELD: return "hpage_collapse_scan_pmd\tsomebody holds a page: refused";
+    case P.COLLAPSE_SWAPIN: return "__collapse_huge_page_swapin\tswap in first";
     case P.UNUSE_PTE: return "unuse_pte\tswapoff brings the page back";
     case P.MPROTECT_R: return "mprotect_fixup\tto read-only";
     case P.MPROTECT_RW: return "mprotect_fixup\tto read-write";

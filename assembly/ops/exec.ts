@@ -18,7 +18,7 @@ import { setInterleaved, vmf_start } from '../mm/vmf';
 import {
   done, exit_mmap, mapped_pages, op_fork, op_hread, op_hwrite, op_mmap, op_pageout, op_put, op_thp_split,
 } from './calls';
-import { op_guard_install, op_guard_remove, op_madv_cold, op_madv_free } from './calls-advice';
+import { op_collapse, op_guard_install, op_guard_remove, op_madv_cold, op_madv_free } from './calls-advice';
 import { op_mremap, op_uffd_move } from './calls-moves';
 import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
 import { op_pagemap_scan, op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
@@ -156,6 +156,10 @@ function exec_op(word: u32, index: u32): u32 {
       if (!alive || !can_sleep() || mapped_pages(mm, word) == 0) return R.SKIP;
       vmf_start(word, index);
       return run_thread();
+    case Op.COLLAPSE: {
+      const mask = mapped_pages(mm, word);
+      return alive && mask != 0 ? op_collapse(mm, mask, index) : R.SKIP;
+    }
     case Op.GUARD_INSTALL: {
       const mask = mapped_pages(mm, word);
       return alive && mask != 0 ? op_guard_install(mm, mask, index) : R.SKIP;
@@ -185,6 +189,7 @@ function takes_mmap_lock(word: u32): bool {
     case Op.CLEAR_REFS:
     case Op.MERGEABLE:
     case Op.UNMERGEABLE:
+    case Op.COLLAPSE:
     case Op.MREMAP:
     case Op.UFFD_REG:
     case Op.UFFD_UNREG:

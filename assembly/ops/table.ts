@@ -48,7 +48,8 @@ export namespace Op {
   export const GUARD_INSTALL: u32 = 36;
   export const GUARD_REMOVE: u32 = 37;
   export const UFFD_MOVE: u32 = 38;
-  export const COUNT: u32 = 39;
+  export const COLLAPSE: u32 = 39;
+  export const COUNT: u32 = 40;
 }
 
 export const PAGE_ARG_PMD0: u32 = 8;
@@ -197,6 +198,7 @@ export function opRow(code: u32): string {
     case Op.GUARD_INSTALL: return "guard_install\tX R\t\tMADV_GUARD_INSTALL: drop what is there; any access is a fault from now on.";
     case Op.GUARD_REMOVE: return "guard_remove\tX R\t\tMADV_GUARD_REMOVE: take the guards away again.";
     case Op.UFFD_MOVE: return "uffd_move\tX R->Q\t\tUFFDIO_MOVE: pages of this process alone go to empty entries of a registered mapping.";
+    case Op.COLLAPSE: return "collapse\tX R\t\tMADV_COLLAPSE: what is mapped by PTEs becomes a huge page, copied, if nothing speaks against it.";
   }
   return "";
 }

@@ -80,6 +80,11 @@ export function syscall(word: u32, flags: u32): void {
     case Op.POPULATE:
       populated(mm, op_page(word), (op_flags(word) & F_POPULATE_WRITE) != 0);
       return;
+    case Op.COLLAPSE:
+      // Holes are filled, dirty is set throughout; what it may have left out is no worse off.
+      populate(mm, pages);
+      add(mm, WRITE_SEEN, pages);
+      return;
     case Op.GUARD_INSTALL:
       zap(mm, pages);
       add(mm, GUARDED, pages);

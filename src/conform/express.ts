@@ -139,6 +139,7 @@ export class Expresser {
         return this.#can.has('SWAP') ? [encodeOp(fields)] : undefined;
       case 'clear_refs':
         return this.#can.has('SOFT_DIRTY') ? [encodeOp(fields)] : undefined;
+      case 'collapse':
       case 'thp_split':
         return this.#layout === 'pmd' && this.#can.has('THP') ? [encodeOp(fields)] : undefined;
       case 'mmap': {

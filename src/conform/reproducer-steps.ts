@@ -199,6 +199,11 @@ export class Steps {
       case 'guard_remove':
         tell('DO_ADVISE', ADVICE[name]);
         return 1;
+      case 'collapse':
+        if (this.#claim.layout !== 'pmd') return this.#skipped(k);
+        this.mayFail |= 1n << BigInt(k);
+        tell('DO_ADVISE', 'MADV_COLLAPSE');
+        return 1;
       case 'populate':
         this.uses.add('POPULATE');
         tell('DO_POPULATE', this.#has(fields, 'W') ? 'MADV_POPULATE_WRITE' : 'MADV_POPULATE_READ');

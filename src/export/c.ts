@@ -196,6 +196,7 @@ const CALLS: Readonly<Record<string, string>> = {
   madv_free: 'MADV_FREE',
   madv_cold: 'MADV_COLD',
   populate: 'MADV_POPULATE_READ or _WRITE, on a thread of its own: it might sleep',
+  collapse: 'MADV_COLLAPSE',
   guard_install: 'MADV_GUARD_INSTALL',
   guard_remove: 'MADV_GUARD_REMOVE',
   pageout: 'MADV_PAGEOUT, and where processes share the page, reclaim of its memory cgroup; it may stay all the same',

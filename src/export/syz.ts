@@ -19,7 +19,13 @@ const SCRATCH = BASE + 0xf00000n;
 
 const CLONE = 'syz_clone(0x0, 0x0, 0x0, 0x0, 0x0, 0x0)';
 
-const ADVICE = { madv_free: '0x8', madv_cold: '0x14', guard_install: '0x66', guard_remove: '0x67' } as const;
+const ADVICE = {
+  madv_free: '0x8',
+  madv_cold: '0x14',
+  collapse: '0x19',
+  guard_install: '0x66',
+  guard_remove: '0x67',
+} as const;
 
 /** Calls of one op, or why there are none. */
 type Calls = readonly string[] | string;
@@ -113,6 +119,7 @@ class SyzWriter {
         return [`madvise(${range}, ${size}, 0x15)`];
       case 'madv_free':
       case 'madv_cold':
+      case 'collapse':
       case 'guard_install':
       case 'guard_remove':
         return [`madvise(${range}, ${size}, ${ADVICE[info.name]})`];

@@ -30,6 +30,8 @@ export interface CorpusEntry {
   readonly leaves?: readonly string[];
   /** The slugs are warnings, a cost rather than a failure: judged on request only. */
   readonly warning?: boolean;
+  /** The cured kernel refuses the op by which the flaw comes about. */
+  readonly refuses?: boolean;
   readonly note: string;
 }
 

@@ -15,6 +15,7 @@ enum {
   MADV_COLD_ = 20,
   MADV_POPULATE_READ_ = 22,
   MADV_POPULATE_WRITE_ = 23,
+  MADV_COLLAPSE_ = 25,
   MADV_GUARD_INSTALL_ = 102,
   MADV_GUARD_REMOVE_ = 103,
 };
@@ -153,6 +154,7 @@ static uint8_t run_simple(uint32_t word, uint32_t i, int *error, uint32_t *value
     case OP_PAGEOUT: return each_run(mm, pages, SYS_madvise, MADV_PAGEOUT, error);
     case OP_MADV_FREE: return each_run(mm, pages, SYS_madvise, MADV_FREE, error);
     case OP_MADV_COLD: return each_run(mm, pages, SYS_madvise, MADV_COLD_, error);
+    case OP_COLLAPSE: return each_run(mm, pages, SYS_madvise, MADV_COLLAPSE_, error);
     case OP_GUARD_INSTALL: return each_run(mm, pages, SYS_madvise, MADV_GUARD_INSTALL_, error);
     case OP_GUARD_REMOVE: return each_run(mm, pages, SYS_madvise, MADV_GUARD_REMOVE_, error);
     case OP_CLEAR_REFS: return do_clear_refs(mm, error);
