@@ -60,7 +60,8 @@ describe('the control group', () => {
 describe('the newest releases', () => {
   // Measured: unregistering a write-protect range wakes nobody (5.10 to 7.2); MADV_FREE reaches who shares the page (6.18);
   // a store to a huge page after MADV_FREE is lost if mprotect follows (until 7.2, f7491d7c81db). mremap without EVENT_REMAP
-  // takes what the moved mapping merges with out of the registration (6.18), and moves page tables without soft-dirty. A range
+  // takes what the moved mapping merges with out of the registration (6.18), and moves page tables without soft-dirty;
+  // UFFDIO_MOVE takes uffd-wp of a swapped page to where nothing is registered for it (6.18). A range
   // that is registered for missing pages only keeps the write-protection that it had (6.12 to 7.2). PAGEMAP_SCAN does not tell of
   // what was dropped (6.18.15, no longer 6.18.44). KSM merges a page without its uffd-wp and soft-dirty (6.1 to
   // 7.2), and clear_refs takes soft-dirty off a migration entry, but leaves it writable (6.12 to 7.2). Derived: KSM merges a
@@ -75,10 +76,10 @@ describe('the newest releases', () => {
   ];
   const REREGISTER = ['present', 'swap', 'marker', 'migration'].map((kind) => `reregister.clears_${kind}`);
   const SCAN = ['scan.hole_is_written', 'scan.none_is_written'];
-  const MREMAP = ['mremap.resets_merged', 'mremap.moves_tables'];
+  const MOVES = ['mremap.resets_merged', 'mremap.moves_tables', 'move_swap.keeps_uffd_wp'];
   const UNDONE: Readonly<Record<string, readonly string[]>> = {
-    'v6.18': [...MREMAP, 'pmd_modify.drops_dirty', 'fill.markers_alike'],
-    'v7.2': MREMAP,
+    'v6.18': [...MOVES, 'pmd_modify.drops_dirty', 'fill.markers_alike'],
+    'v7.2': MOVES,
   };
   for (const kernel of ['v6.18', 'v7.2']) {
     it(`${kernel} breaks the promises that are known, cured by a knob each`, async () => {

@@ -213,6 +213,12 @@ function register_otherwise(mix: usize, weights: usize): void {
   set_flags(mix, Op.PAGEMAP_SCAN, F_SCAN_WP, F_SCAN_WP, (r >> 6) & 1 ? F_SCAN_FULL : 0, (r >> 7) & 1 ? F_SCAN_WP | F_SCAN_FULL : 0);
   set_flags(mix, Op.UFFD_COPY, 0, F_COPY_WP, (r >> 5) & 1 ? F_COPY_WP : 0, 0);
 }
+/** What UFFDIO_MOVE takes from memory of one mode goes to memory of the other, too. */
+function register_for_moves(mix: usize, weights: usize): void {
+  if (load<u8>(weights + Op.UFFD_REG) == 0) store<u8>(weights + Op.UFFD_REG, 3);
+  const wp: u32 = load<u16>(mix + (Op.UFFD_REG << 3), MIX_FLAGS);
+  set_flags(mix, Op.UFFD_REG, wp, wp, wp | F_UFFD_MISSING, wp);
+}
 function register_mode(r: u64): u32 {
   const n = (r & 7) as u32;
   return n < 3 ? 0 : n < 6 ? F_UFFD_MISSING : F_UFFD_BOTH;
@@ -230,6 +236,7 @@ export function make_mixes(key: u64): void {
   for (let i: u32 = 0; i < NR_MIXES; i++) {
     const mix = MIXES + (i as usize) * MIX_SIZE;
     if ((draw_families(mix + MIX_WEIGHTS) >> Family.FILLING) & 1) register_otherwise(mix, mix + MIX_WEIGHTS);
+    else if (load<u8>(mix + MIX_WEIGHTS + (Op.UFFD_MOVE as usize)) && draw() & 1) register_for_moves(mix, mix + MIX_WEIGHTS);
     if (load<u8>(mix + MIX_WEIGHTS + (Op.MREMAP as usize)) && (draw() & 3) == 0) add_uffd_features(mix, F_UFFD_EVENT_REMAP);
     for (let context: u32 = 0; context < CONTEXTS; context++) fill_context(mix, context, mix + MIX_WEIGHTS);
   }
