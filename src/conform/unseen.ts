@@ -17,6 +17,7 @@ const UNSEEN: readonly (readonly [RegExp, string])[] = [
   [/^reclaim\.skips_pinned$/, 'since v5.19 try_to_unmap refuses exclusive pages that may be pinned anyway'],
   [/^reuse\.never_large$/, 'since v6.18 reuse.large_folio decides before'],
   [/^mutant\.move_(?:forgets_wake|ignores_pins)$/, 'a page that is pinned, or waited for, seldom meets UFFDIO_MOVE'],
+  [/^mutant\.unwp_clears_guard$/, 'a guard seldom meets un-protection of its very page'],
   [/^numa\./, 'user space cannot ask for NUMA hints'],
   [
     /mprotect_batch_copies_write/,
