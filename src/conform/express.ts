@@ -108,7 +108,6 @@ export class Expresser {
     const { vocabulary } = this;
     switch (name) {
       case 'numa_hint':
-      case 'madv_free':
       case 'migrate':
       case 'migrate_begin':
       case 'migrate_end':
