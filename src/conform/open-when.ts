@@ -112,3 +112,14 @@ export function madeWritableFromNextDoor(op: number, place: Place): boolean {
   }
   return false;
 }
+
+/** Was a page given up by MADV_FREE in a program that registers buffers? */
+export function freedUnderRing({ ops, words }: Place): boolean {
+  const vocabulary = new Vocabulary(ops);
+  const ways = new GupFlavours(vocabulary);
+  const all = Array.from(words, decodeOp);
+  const registers = all.some(
+    ({ code, flags }) => code === vocabulary.code('gup') && (flags & ways.register) === ways.register,
+  );
+  return registers && all.some(({ code }) => code === vocabulary.code('madv_free'));
+}

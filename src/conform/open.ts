@@ -5,6 +5,7 @@ import type { PageLayout } from './observed.js';
 import {
   batchFillsMidway,
   forcedOntoAbsentHugePage,
+  freedUnderRing,
   madeWritableBehindItsBack,
   madeWritableFromNextDoor,
   pinMeetsItself,
@@ -59,6 +60,16 @@ export const OPEN: readonly OpenRow[] = [
     masked: 'on huge pages, what becomes of a uffd-wp bit that is left over in swap when a store swaps it in',
     reason:
       'The store faults again on the protected page. That copies it, without the bit, as long as a batch of pages on their way to the LRU lists holds a reference, and else reuses it, with the bit. A batch is 15 pages, so that some of the 128 small ones keep theirs; the model has one page, and copies it.',
+    ends: true,
+  },
+  {
+    id: 'ring-leaves-pages-clean',
+    ops: ['pageout'],
+    fields: ['kind'],
+    when: ({ model, kernel }, place) => model === 'present' && kernel === 'none' && freedUnderRing(place),
+    masked: 'whether a page that MADV_FREE left to reclaim while io_uring held it stays after io_uring has let it go',
+    reason:
+      'A claim about the kernel: io_uring lets the pages of a registered buffer go without marking them dirty, whatever was read into them, so that reclaim drops them as unused. In the model whoever wrote says so.',
     ends: true,
   },
   {
