@@ -37,6 +37,9 @@ const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
   'T1-14': /R PIN: .* the length of one call only/,
   'T1-15': /read-only long-term pin/,
   'T1-19b': /fast-only/,
+  'T2-06': /NUMA hinting/,
+  'T2-15': /does not hold its userfaultfd/,
+  'T2-16': /does not hold its userfaultfd/,
   'T2-18': /does not scan/,
   'T2-19': /does not scan/,
   'T3-02a': /several NUMA nodes/,
@@ -48,6 +51,9 @@ const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
   'T3-06': /ksmd/,
   'T3-07': /ksmd/,
 };
+
+/** What only a look at struct page shows by then. */
+const INVISIBLE: ReadonlySet<string> = new Set(['T3-09', 'T3-14']);
 
 /** Does the kernel, as modelled, fail the test? On what user space sees there. */
 function isBroken(made: Plan, spec: KernelSpec): boolean {
@@ -71,7 +77,8 @@ describe('the reference memory as data', () => {
         if (engine.brokenSoFar() !== 0) break;
         for (const seen of [...engine.observations()].map(decodeObservation)) {
           const promised = seen.kind === 'load' ? before.value(seen.mm, seen.page) : undefined;
-          if (promised === undefined) continue;
+          // A thread that a fill wakes reads what was not there before.
+          if (promised === undefined || ops[word & 63]!.name === 'uffd_copy') continue;
           assert.equal(seen.version, promised);
           if (promised > 0) loads++;
         }
@@ -105,11 +112,14 @@ describe('export as C', () => {
       if (entry.id in INEXPRESSIBLE) continue;
       const made = plan(engine, ofEntry(entry));
       // A warning breaks no promise.
-      assert.equal(isBroken(made, entry.spec), !entry.warning, entry.id);
-      assert.equal(made.shows, !entry.warning, entry.id);
+      const seen = !entry.warning && !INVISIBLE.has(entry.id);
+      assert.equal(isBroken(made, entry.spec), seen, entry.id);
+      assert.equal(made.shows, seen, entry.id);
       const trial = { ...made, text: printProgram(made.words, ops), idle: made.may };
       const repaired = judge(trial, new ModelBackend(kernel('repaired')).runSync([made.words])[0]!);
-      assert.equal(repaired.verdict, 'holds', `${entry.id}: ${repaired.reason}`);
+      // What a cured kernel refuses to do says nothing more.
+      if (entry.refuses) assert.match(`${repaired.reason}`, /refused/, entry.id);
+      else assert.equal(repaired.verdict, 'holds', `${entry.id}: ${repaired.reason}`);
       if (!entry.leaves) assert.ok(!isBroken(made, fixedSpec(entry)), entry.id);
     }
   });

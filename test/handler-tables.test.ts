@@ -22,6 +22,7 @@ interface Cell {
   readonly lost: Outcome;
 }
 const a0 = (leaf: string): Outcome => ({ leaf: { A0: leaf } });
+const a1 = (leaf: string): Outcome => ({ leaf: { A1: leaf } });
 
 const CONSTRUCTORS: readonly Cell[] = [
   {
@@ -250,6 +251,8 @@ const CONSTRUCTORS: readonly Cell[] = [
   },
 ];
 
+/** A page of A to move, protected, and another, registered, with nothing in it. */
+const TO_MOVE = 'mmap A p0; mmap A p1; write A p0; uffd_reg A p0; uffd_reg A p1; wp A p0';
 /** The leaf once U is cleared: since v6.3 un-protecting an exclusive page gives W back. */
 const PRESENT: readonly [kernels: readonly string[], cleared: string][] = [
   [['v5.7', 'v6.1'], 'P D A SD'],
@@ -326,6 +329,89 @@ const TRANSITIONS = [
     lost: { leaf: { A1: 'migration RX A D U SD' } },
   },
   ...leave('reregister', 'uffd_reg A p0 MISSING', 'uffd_reg A p0..p3 MISSING'),
+  {
+    cell: 'mremap.clears_present',
+    on: ['v5.7', 'v6.7', 'repaired'],
+    given: WPED,
+    when: 'mremap A p0->p1',
+    kept: a1('P D A SD'),
+    lost: a1('P D A U SD'),
+  },
+  {
+    cell: 'mremap.clears_swap',
+    on: ['v5.7', 'v5.18'],
+    given: WPED_OUT,
+    when: 'mremap A p0->p1',
+    kept: a1('swap SD'),
+    lost: a1('swap U SD'),
+  },
+  {
+    cell: 'mremap.clears_swap',
+    on: ['v5.19', 'repaired'],
+    given: WPED_OUT,
+    when: 'mremap A p0->p1',
+    kept: a1('swap SD E'),
+    lost: a1('swap U SD E'),
+  },
+  {
+    cell: 'mremap.clears_marker',
+    on: ['v6.7', 'repaired'],
+    given: MARKER,
+    when: 'mremap A p0->p1',
+    kept: a1('none'),
+    lost: a1('marker UFFD_WP'),
+  },
+];
+/** What mremap and UFFDIO_MOVE carry to another address. */
+const MOVES: readonly Cell[] = [
+  {
+    cell: 'mremap.keeps_uffd_wp',
+    on: ['v5.7', 'v6.7', 'repaired'],
+    given: 'mmap A p0; write A p0; uffd_reg A p0 WP EVENT_REMAP; wp A p0',
+    when: 'mremap A p0->p1',
+    kept: a1('P D A U SD'),
+    lost: a1('P D A SD'),
+  },
+  {
+    cell: 'mremap.sets_soft_dirty',
+    on: ['v5.7', 'v6.7', 'repaired'],
+    given: `${FRESH}; clear_refs A`,
+    when: 'mremap A p0->p1',
+    kept: a1('P D A SD'),
+    lost: a1('P D A'),
+  },
+  {
+    cell: 'move_present.keeps_uffd_wp',
+    on: ['v6.12', 'v6.18', 'repaired'],
+    given: TO_MOVE,
+    when: 'uffd_move A p0->p1',
+    kept: a1('P D A U SD'),
+    lost: a1('P W D A SD'),
+  },
+  {
+    cell: 'move_swap.keeps_uffd_wp',
+    on: ['v6.12', 'v6.18', 'repaired'],
+    given: `${TO_MOVE}; pageout A p0`,
+    when: 'uffd_move A p0->p1',
+    kept: a1('swap U SD E'),
+    lost: a1('swap SD E'),
+  },
+  {
+    cell: 'move_present.sets_soft_dirty',
+    on: ['v6.18', 'repaired'],
+    given: `${TO_MOVE}; unwp A p0; pageout A p0; read A p0; clear_refs A`,
+    when: 'uffd_move A p0->p1',
+    kept: a1('P W A SD'),
+    lost: a1('P W A'),
+  },
+  {
+    cell: 'move_swap.sets_soft_dirty',
+    on: ['v6.12', 'v6.18', 'repaired'],
+    given: `${TO_MOVE}; unwp A p0; clear_refs A; pageout A p0`,
+    when: 'uffd_move A p0->p1',
+    kept: a1('swap SD E'),
+    lost: a1('swap E'),
+  },
 ];
 
 function flipped({ cell, on, kept, lost, ...question }: Cell): Row[] {
@@ -338,11 +424,12 @@ function flipped({ cell, on, kept, lost, ...question }: Cell): Row[] {
 }
 rows('the constructor table', CONSTRUCTORS.flatMap(flipped));
 rows('uffd transitions x residency', TRANSITIONS.flatMap(flipped));
+rows('what moves', MOVES.flatMap(flipped));
 
 describe('the tables', () => {
   it('have a row here for every cell', () => {
     const cells = engine.catalogue.knobs.filter(({ id }) => id >= 128 && id < 192).map(({ name }) => name);
-    const tested = new Set([...CONSTRUCTORS, ...TRANSITIONS].map(({ cell }) => cell));
+    const tested = new Set([...CONSTRUCTORS, ...TRANSITIONS, ...MOVES].map(({ cell }) => cell));
     assert.ok(cells.length > 15);
     assert.deepEqual(
       cells.filter((name) => !tested.has(name)),
