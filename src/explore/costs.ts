@@ -70,6 +70,7 @@ export function measureCosts(engine: Engine, vector: KnobVector, programs: reado
   const start = read(engine);
   let needless = 0;
   let zeroFills = 0;
+  let wpEvents = 0;
   let readEvents = 0;
   for (const program of programs) {
     engine.begin(program);
@@ -80,7 +81,11 @@ export function measureCosts(engine: Engine, vector: KnobVector, programs: reado
       engine.setTracing(true);
       i += engine.step(i, program.length);
       engine.setTracing(false);
-      if (engine.counter('events') > events) readEvents += eventsOnReads(engine);
+      if (engine.counter('events') > events) {
+        const seen = wpEventsSeen(engine);
+        wpEvents += seen.length;
+        readEvents += seen.filter((flags) => (flags & EVENT_WRITE) === 0).length;
+      }
       if (engine.counter('copies') === copies) continue;
       const moves = movesOf(engine, reader, reader.world(before));
       const after = reader.world(engine.snapshot());
@@ -97,16 +102,20 @@ export function measureCosts(engine: Engine, vector: KnobVector, programs: reado
     faults: spent('faults'),
     copies: spent('copies') - zeroFills,
     needless,
-    events: spent('events'),
+    events: wpEvents,
     readEvents,
     flushes: spent('tlb_flushes'),
     gupRetries: spent('gup_retries'),
   };
 }
 
-function eventsOnReads(engine: Engine): number {
+/** Flags of an event: the access writes, nothing is mapped there. */
+const EVENT_WRITE = 1;
+const EVENT_MISSING = 2;
+/** Flags of the uffd-wp events of the last op. */
+function wpEventsSeen(engine: Engine): number[] {
   const events = [...engine.observations()].map(decodeObservation).filter(({ kind }) => kind === 'event');
-  return events.filter(({ flags }) => (flags & 1) === 0).length;
+  return events.map(({ flags }) => flags).filter((flags) => (flags & EVENT_MISSING) === 0);
 }
 
 /** Frames that a page of some process was moved away from in the traced op, once per move: what was copied. */
