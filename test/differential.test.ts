@@ -176,6 +176,7 @@ const LATITUDES: readonly { row: string; mode: Mode; kernel?: string; program: s
     mode: 'pmd',
     program: `${THP}; h1=gup A p1 R PIN; h0=gup A p0 W GET; fork A->B; h2=gup A p0 R PIN; hwrite h0; hread h2`,
   },
+  { row: 'collapse', mode: 'batch', program: 'mmap A p0..p3; write A p0; collapse A p0..p3; write A p1' },
   { row: 'freed', mode: 'residency', program: 'mmap A p0; write A p0; madv_free A p0; numa_hint A p0; read A p0' },
   { row: 'coarse', mode: 'pmd', program: `mmap A thp; write A p0; clear_refs A; write A p1; read A p0` },
   {

@@ -241,9 +241,15 @@ describe('breakcow mutants', () => {
 
   it('judges every cell of the tables', () => {
     const { status, stdout } = run('--only', 'tables', '--budget', '12k', '--workers', '2', '--json');
-    const { total, mutants: all } = JSON.parse(stdout) as { total: { judged: number }; mutants: { outcome: string }[] };
+    const { total, mutants: all } = JSON.parse(stdout) as {
+      total: { noticed: number };
+      mutants: { name: string; outcome: string }[];
+    };
     assert.equal(status, 0);
-    assert.equal(total.judged, 1, 'a cell of the tables is not noticed');
+    assert.equal(total.noticed, 1, 'a cell of the tables is not noticed');
+    // What becomes of uffd-wp is not promised there: its interface leaves it open.
+    const open = all.filter(({ outcome }) => outcome === 'differs').map(({ name }) => name);
+    assert.deepEqual(open, ['+move_present.keeps_uffd_wp']);
     assert.ok(all.length >= 24);
   });
 });

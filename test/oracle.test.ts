@@ -82,7 +82,7 @@ describe('a kernel judged by what it shows', () => {
     ['mutant.read_event', ['wp-event-on-read']],
     ['mutant.wp_skips_swap', ['wp-lost', 'wp-silent-write']],
     ['mutant.wp_no_marker', ['wp-lost']],
-    ['mutant.pageout_drops_dirty', ['data-lost']],
+    ['mutant.pageout_drops_dirty', ['data-lost', 'pin-detached']],
     ['mutant.copy_skips_flush', ['pin-detached', 'data-lost', 'cow-leak']],
     ['mutant.fault_forgets_soft_dirty', ['softdirty-lost']],
     ['mutant.mprotect_keeps_write', ['permission-gained']],

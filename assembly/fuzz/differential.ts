@@ -28,7 +28,7 @@ import {
 } from './area';
 import { fresh_begin, fresh_judge } from './fresh';
 import {
-  content_latitude, fill_latitude, handle_latitude, is_access, perhaps_missing, result_latitude,
+  content_latitude, ends_comparison, handle_latitude, is_access, perhaps_missing, result_latitude,
   soft_dirty_latitude, Verdict, vma_latitude, woken_latitude, wp_latitude,
 } from './latitude';
 import { equal_views, See, take_view, view_bits, view_content, view_held, view_shown } from './view';
@@ -262,7 +262,7 @@ function compare(index: u32, word: u32): void {
 }
 /** This op's result, and those of the threads that it woke. */
 function compare_results(index: u32, maybe: u32): void {
-  if (fill_latitude(word_at(index), result_of(MAIN_RESULTS, index), result_of(TWIN_RESULTS, index))) {
+  if (ends_comparison(word_at(index), result_of(MAIN_RESULTS, index), result_of(TWIN_RESULTS, index))) {
     part();
     return;
   }

@@ -5,6 +5,7 @@ import {
   ABSENT, DIRTY, FREED, H, handle_mm, handle_page, handle_state, handle_version, has, MAPPED, MISSING, owner_wrote, promised, TRACKING,
   WILD, WP_MAYBE,
 } from '../oracle/promises';
+import { NR_SLEEPERS, SLEEPER_SIZE, SLEEPERS } from '../mm/layout';
 import { F_GUP_FAST_ONLY, Op, op_code, op_flags, op_mm, op_page, R } from '../ops/table';
 import { See, view_bits } from './view';
 
@@ -24,7 +25,8 @@ export namespace L {
   export const MIDWAY: u32 = 11;
   export const WAKING: u32 = 12;
   export const FREED: u32 = 13;
-  export const COUNT: u32 = 14;
+  export const COLLAPSE: u32 = 14;
+  export const COUNT: u32 = 15;
 }
 
 /** Row for people: "name \t modes \t what may differ \t why". */
@@ -41,8 +43,9 @@ export function latitudeRow(id: u32): string {
     case L.VMA_MERGES: return "vma-merges\tall\tSoft-dirty of a VMA as a whole, and what it hides; whether mremap, and before v6.3 UFFDIO_WRITEPROTECT, takes a range; which registration mremap takes away. Nothing is compared from there on.\tWhich neighbours merge depends on whether a VMA ever had an anonymous page, which the huge zero page counts as, and on the order of calls.";
     case L.PINNED: return "pinned\tall\tSoft-dirty of memory that the process has pinned, and before any clear_refs.\tPinned memory stays outside of soft-dirty by decision of 9348b73c2e1b.";
     case L.WHOLE_RANGE: return "whole-range\tbatch\tA call that is refused, or skipped, for its whole range is not taken apart.\tBefore v6.3 UFFDIO_WRITEPROTECT wants one VMA to hold the range; mmap wants all of it to be free.";
-    case L.MIDWAY: return "midway\tbatch\tWho is woken by a call that fails midway; nothing is compared once a thread was woken in one run only.\tIt wakes nobody; page by page, the pages before the bad one have woken theirs.";
+    case L.MIDWAY: return "midway\tbatch\tWho is woken by a call that fails midway; nothing is compared once a thread was woken in one run only, or may have been and sleeps again.\tIt wakes nobody; page by page, the pages before the bad one have woken theirs.";
     case L.WAKING: return "waking\tbatch\tIn which order threads wake, so which of two gets a handle, and whether one wakes that sleeps where nothing is mapped any more; nothing is compared from there on.\tA range wakes the newest sleeper first and does not mind holes; a call for a hole alone is refused.";
+    case L.COLLAPSE: return "collapse\tall\tNothing is compared after a MADV_COLLAPSE, which may go through for a part.\tWhether it does depends on the very layout, and one bit of soft-dirty stands for four pages from then on; page by page it means nothing.";
     case L.THREADS: return "threads\tall\tTwo operations at once run one after the other.\tWhere a lock is dropped depends on the layout, so one schedule means two things.";
   }
   return "";
@@ -70,9 +73,15 @@ export function perhaps_missing(mm: u32, page: u32): bool {
   if (!has(mm, MISSING, page) || has(mm, ABSENT, page)) return false;
   return promised(mm, page) == 0 || promised(mm, page) == WILD || has(mm, FREED, page);
 }
-/** Filling pages that may have been there already was refused in a run, after it had filled some or none. */
-export function fill_latitude(word: u32, a: u32, b: u32): bool {
+function somebody_sleeps(): bool {
+  for (let i: u32 = 0; i < NR_SLEEPERS; i++) if (load<u8>(SLEEPERS + (i as usize) * SLEEPER_SIZE, 4) != 0) return true;
+  return false;
+}
+/** Filling pages that may have been there already was refused in a run, after it had filled some or none; memory was collapsed; or who sleeps may have been woken. */
+export function ends_comparison(word: u32, a: u32, b: u32): bool {
   const code = op_code(word);
+  if (code == Op.UNWP && (a == R.REFUSED || b == R.REFUSED) && somebody_sleeps()) return true;
+  if (code == Op.COLLAPSE) return a != R.SKIP || b != R.SKIP;
   const fills = code == Op.UFFD_COPY || code == Op.UFFD_ZEROPAGE || code == Op.UFFD_MOVE;
   return fills && (a != R.OK || b != R.OK);
 }
