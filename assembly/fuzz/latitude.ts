@@ -77,7 +77,10 @@ function somebody_sleeps(): bool {
   for (let i: u32 = 0; i < NR_SLEEPERS; i++) if (load<u8>(SLEEPERS + (i as usize) * SLEEPER_SIZE, 4) != 0) return true;
   return false;
 }
-/** Filling pages that may have been there already was refused in a run, after it had filled some or none; memory was collapsed; or who sleeps may have been woken. */
+/**
+ * Filling pages that may have been there already was refused in a run, after it had filled some or none; memory was
+ * collapsed; or who sleeps may have been woken midway.
+ */
 export function ends_comparison(word: u32, a: u32, b: u32): bool {
   const code = op_code(word);
   if (code == Op.UNWP && (a == R.REFUSED || b == R.REFUSED) && somebody_sleeps()) return true;
