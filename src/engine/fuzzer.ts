@@ -97,8 +97,6 @@ export class Fuzzer {
   readonly #area = new Map<string, number>();
   /** What the op mixes can dwell on. */
   readonly focuses: readonly FocusInfo[];
-  /** What differential runs may differ in. */
-  readonly latitudes: readonly Latitude[];
   #seed: bigint = 0n;
   #shard = 0;
   #strategy = 0;
@@ -117,13 +115,19 @@ export class Fuzzer {
       name: name!,
       doc: doc!,
     }));
-    this.latitudes = rows((index) => text(this.#exports.fuzz_latitude_row(index))).map(([name, modes, what, why]) => ({
-      name: name!,
-      modes: modes!,
-      what: what!,
-      why: why!,
-    }));
     if (this.#at('NEWS_POINT') !== NEWS_POINT) throw new Error('the module numbers points in another way');
+  }
+
+  /** What differential runs may differ in. */
+  get latitudes(): readonly Latitude[] {
+    return rows((index) => this.engine.module.__getString(this.#exports.fuzz_latitude_row(index))).map(
+      ([name, modes, what, why]) => ({
+        name: name!,
+        modes: modes!,
+        what: what!,
+        why: why!,
+      }),
+    );
   }
 
   /** For the shards begun from now on; `NO_FOCUS` to begin with. Throws UsageError for a name that does not exist. */
