@@ -6,9 +6,9 @@ import { C, carried, cell, Column } from '../kernel/tables';
 import { at } from '../kernel/trace';
 import { HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_PAGES, NR_PMDS, PG_SLOT, SWAP_CACHE } from './layout';
 import {
-  alloc_page, alloc_thp, ClearPageAnonExclusive, compound_head, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
+  alloc_page, alloc_thp, ClearPageAnonExclusive, compound_head, folio_change, get_page, is_special_pfn, NO_PAGE, page_add_rmap,
   page_add_rmap_pmd, page_count, page_flags, page_maybe_dma_pinned, page_remove_rmap, page_remove_rmap_pmd, page_swap,
-  page_version, PageAnonExclusive, PageCompound, PG_EXCLUSIVE, PG_MIGRATING, put_page, set_page_dirty, set_page_flags,
+  page_version, PageAnonExclusive, PageCompound, PG_DIRTY, PG_EXCLUSIVE, PG_MIGRATING, put_page, set_page_dirty, set_page_flags,
   set_page_version, SetPageAnonExclusive,
 } from './page';
 import {
@@ -82,7 +82,7 @@ function try_to_migrate_one(mm: u32, page: u32, e: u64, f: u32): bool {
 function set_pmd_migration_entry(mm: u32, pmd: u32, e: u64, head: u32): bool {
   flush_pmd_tlb_range(mm, pmd);
   if (!try_share_anon_rmap(head)) return false;
-  if (pte_dirty(e)) set_folio_dirty(head);
+  if (pte_dirty(e)) folio_change(head, PG_DIRTY, 0);
   let entry = make_migration_entry(e, head, was_exclusive);
   if (pte_soft_dirty(e)) entry |= _PAGE_SWP_SOFT_DIRTY;
   if (pte_uffd_wp(e) && knob(K.MIGRATE_PMD_KEEPS_WP)) entry |= _PAGE_SWP_UFFD_WP;
@@ -91,9 +91,6 @@ function set_pmd_migration_entry(mm: u32, pmd: u32, e: u64, head: u32): bool {
   page_remove_rmap_pmd(head, mm);
   put_page(head);
   return true;
-}
-function set_folio_dirty(head: u32): void {
-  for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) set_page_dirty(head + i);
 }
 /** Every mapping of the folio becomes an entry. False: one of them has to stay. */
 function try_to_migrate(head: u32): bool {

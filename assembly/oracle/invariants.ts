@@ -28,7 +28,7 @@ export namespace I {
 
 /**
  * Row for people: "slug \t judge \t statement"; judge is structure, reference, warning (on request), differential (fuzz
- * --differential), or "later" where none exists yet.
+ * --differential).
  */
 export function invariantRow(id: u32): string {
   switch (id) {

@@ -133,10 +133,9 @@ export function invariantsCommand(): Command {
       printJson({ invariants: invariants.map(({ id, ...rest }) => ({ id: `I${id}`, ...rest })) });
       return;
     }
-    const judge = (text: string) => (text === 'later' ? 'no judge yet' : `judge: ${text}`);
     print(
       invariants
-        .map(({ id, slug, judge: by, statement }) => describedText(`I${id} ${slug}`, [statement, judge(by)]))
+        .map(({ id, slug, judge: by, statement }) => describedText(`I${id} ${slug}`, [statement, `judge: ${by}`]))
         .join('\n'),
     );
   });

@@ -31,7 +31,7 @@ export interface KernelInfo {
 export interface InvariantInfo {
   readonly id: number;
   readonly slug: string;
-  /** Who judges it; 'later' = nobody yet. */
+  /** Who judges it. */
   readonly judge: string;
   readonly statement: string;
 }

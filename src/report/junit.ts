@@ -92,7 +92,6 @@ function promiseCase({ fresh, known, untested, only }: JunitRun, { slug, judge }
     return { name: slug, result: 'skipped', message: 'a differential run does not judge it' };
   if (only === undefined && judge === 'differential')
     return { name: slug, result: 'skipped', message: 'judged by --differential only' };
-  if (judge === 'later') return { name: slug, result: 'skipped', message: 'no judge yet' };
   if (judge === 'warning') return { name: slug, result: 'skipped', message: 'judged only on request' };
   return untested === '' ? { name: slug } : { name: slug, result: 'skipped', message: untested };
 }
