@@ -116,6 +116,7 @@ describe('the overview in Chromium', { skip }, () => {
       assert.ok(Math.abs((await page.evaluate(() => scrollY)) - top) < 2);
       await page.goForward();
       await page.getByRole('link', { name: 'Overview' }).click();
+      await page.locator('.overview').waitFor();
       assert.equal(await page.getByRole('heading', { level: 1 }).textContent(), `${ids.length} findings on seed`);
     });
   });
