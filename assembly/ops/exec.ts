@@ -20,11 +20,8 @@ import {
 } from './calls';
 import { op_collapse, op_guard_install, op_guard_remove, op_madv_cold, op_madv_free } from './calls-advice';
 import { op_mremap, op_uffd_move } from './calls-moves';
-import { op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
-import { op_pagemap_scan, op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
-import { op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import { op_ksm_madvise, op_migrate, op_migrate_end, waits_for_migrations } from './calls-rmap';
-import { op_uffd_close, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
+import { op_pagemap_scan, op_uffd_close, op_uffd_fill, op_uffd_reg, op_uffd_unreg, op_wp, wake } from './calls-uffd';
 import {
   arg_mask, F_MPROTECT_RW, Op, op_code, op_flags, op_mm, op_page, OP_PAIR, OP_SCHEDULE_BITS, OP_SCHEDULE_SHIFT, op_y, R,
 } from './table';

@@ -1,5 +1,5 @@
-// What every mutant is tried with before anything is drawn at random: the corpus's programs, and those by which a short
-// campaign on the kernel as it is reached its states.
+// What every mutant is tried with before anything is drawn at random: the corpus's programs, scenes that were thought out,
+// and those by which a short campaign on the kernel as it is reached its states.
 
 import { shardResult } from '../campaign/batches.js';
 import { Learned, shareKnowledge } from '../campaign/knowledge.js';
@@ -8,6 +8,8 @@ import type { Engine } from '../engine/engine.js';
 import { Fuzzer, type Knowledge } from '../engine/fuzzer.js';
 import { CORPUS } from '../score/corpus.js';
 import { parseProgram } from '../text/parse.js';
+import { SCENES } from './scenes.js';
+import { SCENES_CALLS } from './scenes-calls.js';
 
 const SEED = 1n;
 const SHARDS = 24;
@@ -37,6 +39,8 @@ export function learn(engine: Engine, vector: KnobVector): Learnt {
     kept.push(knowledge.words.slice(from, from + length));
     from += length;
   }
-  const written = [...new Set(CORPUS.map(({ trigger }) => trigger))].map((text) => parseProgram(text, catalogue.ops));
+  const scenes = [...SCENES, ...SCENES_CALLS].map(({ program }) => program);
+  const texts = new Set([...CORPUS.map(({ trigger }) => trigger), ...scenes]);
+  const written = [...texts].map((text) => parseProgram(text, catalogue.ops));
   return { knowledge, programs: [...written, ...kept] };
 }

@@ -1,25 +1,13 @@
 // Why nobody can notice a mutant that survives. A row is about the mutants of one place; what has no row is an open question.
+import { equivalent, type Reason } from './reason.js';
+import { REASONS_CALLS } from './reasons-calls.js';
+import { REASONS_FAULTS } from './reasons-faults.js';
 import type { Mutant } from './types.js';
-
-export interface Reason {
-  /** Names of mutants, or how they begin: up to a `*`. */
-  readonly of: readonly string[];
-  /**
-   * equivalent: the same in every state. unobservable: another state, but nothing that a promise or an operation's result
-   * speaks of.
-   */
-  readonly kind: 'equivalent' | 'unobservable';
-  readonly why: string;
-}
-
-function equivalent(why: string, ...of: string[]): Reason {
-  return { of, kind: 'equivalent', why };
-}
 
 const ENFORCED_COW = ['break_opt_out', 'break_pin_only', 'faultin_passes_bc'].map((knob) => `+gup.${knob}`);
 const BREAK_COW = ['fault.bc_pte', 'fault.bc_pmd', 'fault.bc_pud', 'swapin.bc'].map((knob) => `+${knob}`);
 
-export const REASONS: readonly Reason[] = [
+const BASIC: readonly Reason[] = [
   equivalent(
     'A leaf with uffd-wp lies in a registered VMA only, since unregister and close clear it: a write there is an event and never gets to the copy or the reuse.',
     '+copy.keeps_uffd_wp',
@@ -191,6 +179,8 @@ export const REASONS: readonly Reason[] = [
     'task_mmu.ts clear_soft_dirty: !is_pte_marker(e) || e & _PAGE_SWP_SOFT_DIRTY -> !is_pte_marker(e)',
   ),
 ];
+
+export const REASONS: readonly Reason[] = [...BASIC, ...REASONS_FAULTS, ...REASONS_CALLS];
 
 function isAbout(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;

@@ -2,7 +2,7 @@
 import type { KnobVector } from '../engine/catalogue.js';
 import type { Knowledge } from '../engine/fuzzer.js';
 import type { HandlerMutant } from '../transform/mutate.js';
-import type { Reason } from './reasons.js';
+import type { Reason } from './reason.js';
 
 /** Where a mutant comes from: a place of assembly/mm, a cell of the tables, a decision of the newest kernel. */
 export type Family = 'handler' | 'tables' | 'knobs';
