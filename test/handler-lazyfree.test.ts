@@ -195,4 +195,20 @@ rows('reclaim of what MADV_FREE left', [
     counts: { splits: 1 },
     page: { A0: 'same swapbacked', A2: 'same v:4' },
   },
+  {
+    row: '.. and until v5.18 the folio with it',
+    on: before('v5.18'),
+    given: `${FREED_THP}; write A p2`,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'same swapbacked', A3: 'same swapbacked' },
+    passes: ['split_huge_page: the folio'],
+  },
+  {
+    row: '.. unless somebody holds it',
+    on: before('v5.18'),
+    given: `${FREED_THP}; h=gup A p0 R GET`,
+    when: 'pageout A p0..p3 madv',
+    page: { A0: 'same lazyfree refs:2' },
+    counts: { splits: 0 },
+  },
 ]);

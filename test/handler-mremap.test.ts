@@ -93,6 +93,13 @@ rows('mremap and uffd-wp', [
     when: 'mremap A p0->p1',
     leaf: { A1: 'P D A U SD' },
   },
+  {
+    row: '.. and then lost where the page is writable and its folio is split',
+    on: ['v6.1'],
+    given: `${THP}; uffd_reg A p0..p3; wp A p3; mremap A p0..p3->p4..p7; write A p7`,
+    when: 'madv_cold A p4',
+    leaf: { A7: 'P W D A SD' },
+  },
   { row: '.. cleared since', on: CLEARS, given: WPED, when: 'mremap A p0->p1', leaf: { A1: 'P D A SD' } },
   {
     row: 'swapped: cleared since',

@@ -71,6 +71,7 @@ export function kernelVector(id: u32): bool {
       carries(C.MREMAP, true, true, false);
       on(K.MREMAP_MOVES_TABLES);
       on(K.MREMAP_RESETS_MERGED);
+      on(K.LAZYFREE_SPLITS_THP);
       carries(C.MIG_REMOVE, true, true, false);
       on(K.MIGRATE_KEEPS_WP);
       on(K.MIGRATE_KEEPS_SOFT_DIRTY);
@@ -173,6 +174,7 @@ export function kernelVector(id: u32): bool {
       on(K.REUSE_SWAPIN_PAGE_COUNT);
       on(K.NUMA_SKIPS_BY_COUNT);
       on(K.LAZYFREE_CHECK_REFS);
+      off(K.LAZYFREE_SPLITS_THP);
       return true;
     case Kernel.V5_19:
       kernelVector(Kernel.V5_18);

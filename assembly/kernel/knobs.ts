@@ -115,6 +115,7 @@ export namespace K {
   export const LAZYFREE_CHECK_REFS: u32 = 202;
   export const LAZYFREE_HELD_STAYS: u32 = 203;
   export const LAZYFREE_DISCARDS_PMD: u32 = 204;
+  export const LAZYFREE_SPLITS_THP: u32 = 100;
   export const MADV_FREE_FOLIO_BATCH: u32 = 205;
   export const MADV_FREE_SKIPS_SHARED: u32 = 206;
   export const FILL_WP_READ_ONLY: u32 = 214;

@@ -102,7 +102,7 @@ function copy_nonpresent_pte(dst: u32, src: u32, page: u32, e: u64): void {
   if (is_pte_marker(e)) {
     if (is_guard_pte_marker(e) || !knob(K.FORK_MARKER_BY_CHILD) || vm_flags(dst, page) & VM_UFFD_WP) {
       at(P.COPY_MARKER);
-      set_pte_at(dst, page, e & ~_PAGE_SWP_SOFT_DIRTY);
+      set_pte_at(dst, page, e & ~(_PAGE_SWP_SOFT_DIRTY | _PAGE_SWP_UFFD_WP));
     }
     return;
   }

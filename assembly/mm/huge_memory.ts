@@ -204,9 +204,11 @@ export function can_split_huge_page(head: u32): bool {
 }
 /** The PTE of a page that left its folio: it was a migration entry in between, which remembers what the kernel lets it. */
 function remove_migration_pte(e: u64): u64 {
-  if (!knob(K.MIGRATION_KEEPS_DIRTY)) return pte_mkold(e) & ~_PAGE_DIRTY;
-  if (!pte_dirty(e)) return e;
-  const entry = arch_mkdirty(knob(K.MIGRATION_KEEPS_CLEAN) ? e : pte_mkdirty(e));
+  // What comes back writable is not asked for uffd-wp, which only a stray bit has beside it.
+  const kept = pte_write(e) ? e & ~_PAGE_UFFD_WP : e;
+  if (!knob(K.MIGRATION_KEEPS_DIRTY)) return pte_mkold(kept) & ~_PAGE_DIRTY;
+  if (!pte_dirty(e)) return kept;
+  const entry = arch_mkdirty(knob(K.MIGRATION_KEEPS_CLEAN) ? kept : pte_mkdirty(kept));
   return pte_write(e) ? entry : wrprotect_last(entry);
 }
 /** try_to_migrate: the folio is dirty if one of the entries that map it is. */
@@ -265,8 +267,8 @@ export function split_huge_page(head: u32, reclaim: bool): bool {
   if (!reclaim) folio_collect_dirty(head);
   for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) {
     const f = head + i;
-    if (!reclaim) remap_page(f);
     if (!reclaim && knob(K.SPLIT_MAPS_ZERO_PAGE) && page_version(f) == 0) try_to_map_unused_to_zeropage(f);
+    if (!reclaim) remap_page(f);
     set_page_flags(f, page_flags(f) & ~PG_COMPOUND);
     // One reference of our own, so that a page nobody maps is freed by the put below.
     store<u8>(PG_REFS + (f as usize), (load<u8>(PG_MAPCOUNT + (f as usize)) as u32) + 1);

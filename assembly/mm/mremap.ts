@@ -38,7 +38,7 @@ function moved_entry(e: u64, clear: bool): u64 {
   const entry = soft ? e | _PAGE_SWP_SOFT_DIRTY : e;
   const residency = is_migration_entry(e) ? Residency.MIGRATION : Residency.SWAP;
   const drops = !keeps || (clear && knob(transition(T.MREMAP, residency)));
-  return drops && !is_pte_marker(e) ? entry & ~_PAGE_SWP_UFFD_WP : entry;
+  return drops ? entry & ~_PAGE_SWP_UFFD_WP : entry;
 }
 /** Has some entry of a moved table to be changed on its way? */
 // @ts-ignore: decorator

@@ -8,7 +8,7 @@ import { migration_entry_wrprotect } from './migrate';
 import { change_protection, CP_UFFD_WP } from './mprotect';
 import { is_special_pfn, page_maybe_dma_pinned } from './page';
 import {
-  is_guard_pte_marker, is_migration_entry, is_pte_marker, is_swap_pmd, make_pte_marker, mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at,
+  is_migration_entry, is_pte_marker, is_swap_pmd, make_pte_marker, mm_at, pmd_at, pmd_none, pmd_trans_huge, pte_at,
   pte_marker_uffd_wp, PTE_MARKER_UFFD_WP, pte_pfn, pte_present, pte_swp_uffd_wp, pte_uffd_wp, pte_write, pte_wrprotect, set_pmd_at,
   set_pte_at, _PAGE_SOFT_DIRTY, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
 } from './pgtable';
@@ -114,7 +114,8 @@ function pagemap_scan_pmd_entry(mm: u32, pmd: u32, part: u32, vma: u32, flags: u
     const written = e != 0 ? is_written(e) : !(flags & PM_SCAN_FULL) || knob(K.SCAN_NONE_IS_WRITTEN);
     if (!written) continue;
     reported |= 1 << page;
-    if (flags & PM_SCAN_WP && !is_guard_pte_marker(e)) make_uffd_wp_pte(mm, page, e);
+    // A guard takes the bit as any swap entry does; nothing but unmapping or moving takes it off again.
+    if (flags & PM_SCAN_WP) make_uffd_wp_pte(mm, page, e);
   }
   return reported;
 }

@@ -158,7 +158,12 @@ export function shrink_folio(f: u32, page: u32): void {
   }
   const head = compound_head(f);
   if (page_flags(f) & PG_LAZYFREE) {
-    discard_folio(f);
+    if (!knob(K.LAZYFREE_SPLITS_THP)) {
+      discard_folio(f);
+      return;
+    }
+    if (!split_huge_page(head, false)) return;
+    for (let i: u32 = 0; i < HPAGE_PMD_NR; i++) if (page_mapcount(head + i)) discard_folio(head + i);
     return;
   }
   if (knob(K.RECLAIM_SKIPS_PINNED) && page_maybe_dma_pinned(head)) {

@@ -13,7 +13,7 @@ export interface GoldenFile {
   readonly release: string;
   /** Package, build or machine it comes from. */
   readonly describe: string;
-  /** Switches of the model that say what the machine is like. */
+  /** Switches of the model that say what the machine is like, as modelSpec takes them. */
   readonly machine: readonly string[];
   readonly can: readonly Capability[];
   readonly missing: readonly string[];

@@ -35,12 +35,13 @@ export function matchKernel(release: string, catalogue: Catalogue): Match {
 const SWAP = 'swap.synchronous';
 
 /**
- * The model of a kernel on the machine that the executor makes; `machine`: what else there is to it (machine.ts).
- * Throws UsageError for an unknown name.
+ * The model of a kernel on the machine that the executor makes; `machine`: what else there is to it, knobs to turn on
+ * or with "-" off (machine.ts). Throws UsageError for an unknown name.
  */
 export function modelSpec(name: string, catalogue: Catalogue, machine: readonly string[] = []): KernelSpec {
   catalogue.kernel(name);
-  const knobs = [SWAP, ...machine];
-  for (const knob of knobs) catalogue.knob(knob);
-  return { kernel: name, with: knobs, without: [] };
+  const off = machine.filter((knob) => knob.startsWith('-')).map((knob) => knob.slice(1));
+  const on = [SWAP, ...machine.filter((knob) => !knob.startsWith('-'))];
+  for (const knob of [...on, ...off]) catalogue.knob(knob);
+  return { kernel: name, with: on, without: off };
 }

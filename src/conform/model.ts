@@ -87,7 +87,11 @@ class Projection {
       case LEAF.NONE:
         return made({ kind: 'none', uffdWp: false, softDirty: fresh });
       case LEAF.MARKER:
-        return made({ kind: 'marker', uffdWp: (leaf.frame & is.markerUffdWp) !== 0, softDirty: fresh });
+        return made({
+          kind: 'marker',
+          uffdWp: (leaf.frame & is.markerUffdWp) !== 0 || has(is.swpUffdWp),
+          softDirty: fresh,
+        });
       case LEAF.MIGRATION:
       case LEAF.SWAP:
         return made({

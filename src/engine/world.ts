@@ -160,8 +160,10 @@ export class WorldReader {
       return { level, kind: 'present', bits: names, frame: Number((raw >> 12n) & 0xffn), raw };
     }
     const offset = Number(~(raw >> 14n) & 0xffn);
-    if (raw >> 59n === BigInt(at('SWP_TYPE_MARKER')))
-      return { level, kind: 'marker', bits: MARKERS.filter((name) => offset & at(`PTE_MARKER_${name}`)), raw };
+    if (raw >> 59n === BigInt(at('SWP_TYPE_MARKER'))) {
+      const marks = MARKERS.filter((name) => offset & at(`PTE_MARKER_${name}`));
+      return { level, kind: 'marker', bits: raw & bits('_PAGE_SWP_UFFD_WP') ? [...marks, 'U'] : marks, raw };
+    }
     const migration = MIGRATION_TYPES[Number(raw >> 59n) - at('SWP_TYPE_MIG_READ')];
     if (migration !== undefined) {
       const state = this.#bits(~(raw >> 14n), MIGRATION_BITS);

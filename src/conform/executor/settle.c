@@ -74,7 +74,8 @@ static void ended(struct task *task, const struct mailbox *box) {
   if (task->code == OP_GUP) gup_ended(task, box, outcome);
   else if (task->code == OP_POPULATE && box->ret < 0) {
     outcome->error = (int16_t)box->ret;
-    outcome->result = box->ret == -EFAULT ? R_FAULT : box->ret == -ENOMEM ? R_NOMEM : R_REFUSED;
+    // ENOMEM: its VMA went while it slept.
+    outcome->result = box->ret == -EFAULT || box->ret == -ENOMEM ? R_FAULT : R_REFUSED;
   } else if (box->ret < 0) outcome->result = R_FAULT;
   else if (task->code == OP_READ) outcome->value = (uint32_t)box->value;
   task->state = TASK_IDLE;
