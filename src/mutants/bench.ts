@@ -28,6 +28,8 @@ const SEED = 1n;
 /** set_judges: touched entries and the world at the end; the same, and warnings. */
 const JUDGES = 1;
 const JUDGES_AND_WARNINGS = 5;
+/** Records of an op that are compared: a mutant may have written anything to their count. */
+const TOLD = 64;
 
 function hash(words: Uint8Array | Uint32Array, from: number): number {
   let sum = from;
@@ -93,7 +95,14 @@ export class Specimen {
     this.#words('PROGRAM', MAX_OPS).set(words);
     const mask = trapped(() => this.#module.run_program(words.length)) >>> 0;
     const world = hash(this.#words('WORLD', engine.catalogue.at('WORLD_SIZE') / 4), 0x811c9dc5);
-    return { mask, digest: hash(engine.results(words.length), world) };
+    const told = hash(this.#told(), world);
+    return { mask, digest: hash(engine.results(words.length), told) };
+  }
+
+  /** What the last op showed beside its result, such as the pages that a scan reports. */
+  #told(): Uint32Array {
+    const [records] = this.#words('OBS_COUNT', 1);
+    return this.#words('OBS', Math.min(records!, TOLD));
   }
 
   /** Valid until memory grows, as a search makes it. */

@@ -173,7 +173,7 @@ export class MutantTransform implements Transform {
     return node;
   }
 
-  /** Of an `if`: right, negated, or not asked at all. */
+  /** Of an `if`: right, negated, or whatever comes of it ignored. */
   #condition(node: Expression): Expression {
     if (constantOf(node) !== undefined) return node;
     const text = textOf(node);
@@ -305,14 +305,14 @@ function probed(mark: string, node: Expression, id: number): Expression {
 function flipped(node: Expression, id: number): Expression {
   return binary(Token.Exclamation_Equals, probed('__any', node, id), chosen(Token.Equals_Equals, id, node), node.range);
 }
-/** True where mutant `id` is chosen. */
+/** True where mutant `id` is chosen. It is asked all the same: what asking does is done, and only the answer is ignored. */
 function orIf(node: Expression, id: number): Expression {
-  return binary(Token.Bar_Bar, chosen(Token.Equals_Equals, id, node), probed('__no', node, id), node.range);
+  return binary(Token.Bar_Bar, probed('__no', node, id), chosen(Token.Equals_Equals, id, node), node.range);
 }
 /** False where mutant `id` is chosen. */
 function andUnless(node: Expression, id: number): Expression {
-  const right = probed('__yes', node, id);
-  return binary(Token.Ampersand_Ampersand, chosen(Token.Exclamation_Equals, id, node), right, node.range);
+  const left = probed('__yes', node, id);
+  return binary(Token.Ampersand_Ampersand, left, chosen(Token.Exclamation_Equals, id, node), node.range);
 }
 
 function burnFuel(one: FunctionDeclaration): void {
