@@ -122,7 +122,7 @@ function follow_page_mask(mm: u32, page: u32, foll: u32): u32 {
     return NO_FRAME;
   }
   const f = follow_leaf(vma, foll, e, false);
-  if (f < MUST_UNSHARE && foll & FOLL_WRITE && !pte_dirty(e) && !is_special_pfn(f)) set_page_dirty(f);
+  if (f < MUST_UNSHARE && foll & FOLL_WRITE && !pte_dirty(e)) set_page_dirty(f);
   return f;
 }
 

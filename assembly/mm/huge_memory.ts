@@ -10,12 +10,12 @@ import { anon_vma_prepare } from './mmap';
 import { numa_restore, pmd_modified } from './mprotect';
 import {
   alloc_thp, ClearPageAnonExclusive, free_groups, HUGE_ZERO_PFN, is_special_pfn, NO_PAGE,
-  folio_change, folio_test, page_add_rmap_pmd, page_count, page_flags, PageAnonExclusive, page_pins, page_remove_rmap,
+  folio_change, folio_test, page_add_rmap_pmd, page_count, page_flags, PageAnonExclusive, page_remove_rmap,
   page_split_rmap_pmd, page_version, PG_COMPOUND, PG_DIRTY, put_page, set_page_dirty, set_page_flags,
   SetPageAnonExclusive, total_mapcount, ZERO_PFN,
 } from './page';
 import {
-  is_swap_pmd, migration_entry_pfn, pfn_bits, pmd_at, pmd_none, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold,
+  is_swap_pmd, migration_entry_pfn, pfn_bits, pmd_at, pmd_trans_huge, pte_dirty, pte_mkdirty, pte_mkold,
   pte_mkwrite, pte_mkyoung, pte_pfn, pte_at, pte_present, pte_uffd_wp, pte_write, pte_wrprotect, pud_at, set_pmd_at,
   set_pte_at, set_pud_at, SWP_MIG_DIRTY, SWP_MIG_YOUNG, swp_entry, swp_offset, swp_type, _PAGE_ACCESSED, _PAGE_DIRTY,
   _PAGE_PSE, _PAGE_SOFT_DIRTY, _PAGE_SPECIAL, _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP, _PAGE_TABLE, _PAGE_UFFD_WP,
@@ -198,7 +198,7 @@ export function vma_adjust_trans_huge(mm: u32, mask: u32): void {
 
 /** Can the folio become four pages? Not if somebody but page tables refers to it. */
 export function can_split_huge_page(head: u32): bool {
-  if (page_pins(head) == 0 && page_count(head) == total_mapcount(head)) return true;
+  if (page_count(head) == total_mapcount(head)) return true;
   at(P.SPLIT_PAGE_BUSY);
   return false;
 }
@@ -259,7 +259,7 @@ export function split_huge_page(head: u32, reclaim: bool): bool {
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
     for (let pmd: u32 = 0; pmd < NR_PMDS; pmd++) {
       const e = pmd_at(mm, pmd);
-      if (pmd_none(e) || !pmd_trans_huge(e) || pte_pfn(e) != head) continue;
+      if (!pmd_trans_huge(e) || pte_pfn(e) != head) continue;
       split_huge_pmd_locked(mm, pmd, !reclaim);
     }
   }

@@ -322,8 +322,8 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
     migration_entry_wait(e);
     return 0;
   }
-  const on_read = knob(K.MUTANT_READ_EVENT) && !(flags & FAULT_FLAG_WRITE);
-  if (on_read && swp_bits_as_present(e) & _PAGE_UFFD_WP) return handle_userfault(VM_UFFD_WP);
+  const kept = carried(C.SWAPIN, swp_bits_as_present(e));
+  if (knob(K.MUTANT_READ_EVENT) && kept & _PAGE_UFFD_WP && !(flags & FAULT_FLAG_WRITE)) return handle_userfault(VM_UFFD_WP);
   const slot = swp_offset(e);
   const fresh = may_bypass_swap_cache(slot);
   const f = fresh ? swapin_bypass(slot) : swapin(slot);
@@ -331,7 +331,6 @@ function do_swap_page(mm: u32, page: u32, flags: u32, vma: u32, e: u64): u32 {
   if (fresh) at(P.SWAPIN_BYPASS);
   count(N.SWAPINS);
   let entry = VM_PAGE_PROT | pfn_bits(f);
-  const kept = carried(C.SWAPIN, swp_bits_as_present(e));
   const late = knob(K.SWAPIN_NEVER_BYPASSES);
   let pending = flags;
   let ret: u32 = 0;

@@ -122,10 +122,6 @@ const BASIC: readonly Reason[] = [
     'gup.ts follow_page_mask: foll & FOLL_WRITE && !pte_write(pud) -> foll & FOLL_WRITE',
   ),
   equivalent(
-    'Nothing special is ever taken for writing.',
-    'gup.ts follow_page_mask: f < MUST_UNSHARE && foll & FOLL_WRITE && !is_special_pfn(f) -> f < MUST_UNSHARE && foll & FOLL_WRITE',
-  ),
-  equivalent(
     'fork.early_copy_pinned and fork.split_pinned_pmd came in one release.',
     'fork.ts copy_huge_pmd: !special && knob(K.FORK_EARLY_COPY) && knob(K.FORK_SPLITS_PINNED_PMD) -> *',
   ),
