@@ -82,7 +82,7 @@ describe('the corpus', () => {
 });
 
 describe('score', () => {
-  const OPTIONS = { seeds: 2, budget: 60_000, entries: ['T1-01', 'T1-02', 'T1-05', 'T2-17'] };
+  const OPTIONS = { seeds: 5, budget: 60_000, entries: ['T1-01', 'T1-02', 'T1-05', 'T2-17'] };
   const hunt = { seed: 1, firstShard: 0, budgetFaults: 60_000 };
 
   it('finds flaws again, no longer than the corpus, whatever the number of threads', async () => {

@@ -60,7 +60,7 @@ function circumstances(n: u32): u32 {
   const word = load<u32>(PROGRAM + (((n - 1) as usize) << 2));
   const mm: u32 = load<u8>(VIOLATION, 9);
   const page: u32 = load<u8>(VIOLATION, 10);
-  const state = mm != NONE && page != NONE ? abstract_state(mm, page, word) : abstract_state(op_mm(word), arg_first(op_page(word)), word);
+  const state = mm != NONE && page != NONE ? abstract_state(mm, page) : abstract_state(op_mm(word), arg_first(op_page(word)));
   const what = (load<u32>(VIOLATION) as u64) | ((load<u8>(VIOLATION, 15) as u64) << 20) |
     ((op_code(word) as u64) << 28) | ((op_flags(word) as u64) << 34);
   return ((mix64(mix64(what) ^ (state as u64)) >> 32) as u32) & ~1 | 2;

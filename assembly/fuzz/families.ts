@@ -34,6 +34,11 @@ export function family(op: u32): u32 {
 }
 /** In how many of 16 mixes that know its family an op is enabled, and its usual weight there. */
 export function family_presence(op: u32): u32 {
+  switch (op) {
+    // Of little use alone: what is begun is to end, what may be merged to be merged.
+    case Op.MIGRATE_END: case Op.MERGEABLE: case Op.KSM_MERGE: return 15;
+    case Op.UNMERGEABLE: case Op.MADV_COLD: case Op.UFFD_ZEROPAGE: return 8;
+  }
   return 12;
 }
 export function family_weight(op: u32): u32 {
@@ -57,4 +62,13 @@ export function draw_families(weights: usize): u32 {
     store<u8>(weights + (op as usize), enabled ? family_weight(op) * (1 + (((s >> 4) & 3) as u32)) : 0);
   }
   return known;
+}
+
+/**
+ * Groups of the core (bit = group, mixes.ts) that a mix of these families has whatever else is drawn, each in half of them.
+ * What the families' ops may lose of a page, sharers, protection, a swap entry, its place in a huge page, comes from there.
+ */
+export function companions(known: u32): u32 {
+  const r = draw();
+  return known != 0 ? (r as u32) & 0x3e : 0;
 }

@@ -12,7 +12,7 @@ import {
   F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
-import { CORE_OPS, draw_families, Family } from './families';
+import { companions, CORE_OPS, draw_families, Family } from './families';
 import { Focus, focus_groups, focused } from './focus';
 import { below, draw, seed_stream } from './rng';
 
@@ -29,6 +29,9 @@ export const MIX_ALL: usize = MIX_PMD + 8;
 export const MIX_THREAD2: usize = MIX_ALL + 8;
 export const MIX_PAIRS: usize = MIX_THREAD2 + 4;
 export const MIX_HABITS: usize = MIX_PAIRS + 4;
+/** What the mix knows beside the core, and of the core because of it. */
+const MIX_FAMILIES: usize = MIX_HABITS + 1;
+const MIX_BESIDE: usize = MIX_HABITS + 2;
 /** Weights of the ops, the tables' origin. */
 const MIX_WEIGHTS: usize = MIX_HABITS + 8;
 /** Habits: the first mapping is THP-enabled, is DAX; programs may be long; they use all pages, until memory is short. */
@@ -144,8 +147,8 @@ function fill_context(to: usize, context: u32, weights: usize): void {
   store<u64>(mix + (op << 3), (a as u64) | ((b as u64) << 16) | ((c as u64) << 32) | ((d as u64) << 48), MIX_FLAGS);
 }
 
-function make_mix(mix: usize, weights: usize): void {
-  memory.fill(mix, 0, MIX_SIZE);
+/** The core of a mix; `beside`: groups that its families want, whatever is drawn. */
+function make_mix(mix: usize, weights: usize, beside: u32): void {
   const r = draw();
   // Left out: fork 1/4, uffd 3/8, GUP 1/4, swap 1/2.
   let groups: u32 = 1;
@@ -153,8 +156,9 @@ function make_mix(mix: usize, weights: usize): void {
   if (((r >> 2) & 7) >= 3) groups |= 1 << 2;
   if ((r >> 5) & 3) groups |= 1 << 3;
   if ((r >> 7) & 1) groups |= 1 << 4;
-  const thp = focused(Focus.HUGE) || (((r >> 8) & 7) < 3 && !focused(Focus.SMALL));
-  if (thp) groups |= 1 << 5;
+  groups |= beside;
+  const thp = focused(Focus.HUGE) || ((((r >> 8) & 7) < 3 || (beside >> 5) & 1) && !focused(Focus.SMALL));
+  groups = thp ? groups | (1 << 5) : groups & ~(1 << 5);
   groups |= focus_groups();
   for (let op: u32 = 0; op < CORE_OPS; op++) {
     const s = draw();
@@ -226,16 +230,24 @@ function register_mode(r: u64): u32 {
 
 /** Draws all mixes of a shard: a pure function of its key. */
 export function make_mixes(key: u64): void {
-  seed_stream(~key, 0);
-  for (let i: u32 = 0; i < NR_MIXES; i++) {
-    const mix = MIXES + (i as usize) * MIX_SIZE;
-    make_mix(mix, mix + MIX_WEIGHTS);
-  }
-  // A stream of its own: the core of a mix is the same with and without families.
+  // Streams of their own: the core of a mix is the same with and without families that want nothing of it.
+  memory.fill(MIXES, 0, (NR_MIXES as usize) * MIX_SIZE);
   seed_stream(~key, 1);
   for (let i: u32 = 0; i < NR_MIXES; i++) {
     const mix = MIXES + (i as usize) * MIX_SIZE;
-    if ((draw_families(mix + MIX_WEIGHTS) >> Family.FILLING) & 1) register_otherwise(mix, mix + MIX_WEIGHTS);
+    const known = draw_families(mix + MIX_WEIGHTS);
+    store<u8>(mix, known, MIX_FAMILIES);
+    store<u8>(mix, companions(known), MIX_BESIDE);
+  }
+  seed_stream(~key, 0);
+  for (let i: u32 = 0; i < NR_MIXES; i++) {
+    const mix = MIXES + (i as usize) * MIX_SIZE;
+    make_mix(mix, mix + MIX_WEIGHTS, load<u8>(mix, MIX_BESIDE));
+  }
+  seed_stream(~key, 2);
+  for (let i: u32 = 0; i < NR_MIXES; i++) {
+    const mix = MIXES + (i as usize) * MIX_SIZE;
+    if ((load<u8>(mix, MIX_FAMILIES) >> Family.FILLING) & 1) register_otherwise(mix, mix + MIX_WEIGHTS);
     else if (load<u8>(mix + MIX_WEIGHTS + (Op.UFFD_MOVE as usize)) && draw() & 1) register_for_moves(mix, mix + MIX_WEIGHTS);
     if (load<u8>(mix + MIX_WEIGHTS + (Op.MREMAP as usize)) && (draw() & 3) == 0) add_uffd_features(mix, F_UFFD_EVENT_REMAP);
     for (let context: u32 = 0; context < CONTEXTS; context++) fill_context(mix, context, mix + MIX_WEIGHTS);

@@ -9,17 +9,20 @@ import {
   is_swap_pte, mm_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset, _PAGE_ACCESSED, _PAGE_USER,
 } from '../mm/pgtable';
 import { vm_flags, VM_SOFTDIRTY, VM_UFFD, VM_WRITE } from '../mm/vma';
-import { arg_first, F_GUP_PIN, F_GUP_WRITE, op_code, op_flags, op_mm, op_page } from '../ops/table';
+import { arg_first, op_mm, op_page } from '../ops/table';
 import {
   KNOWN_POINTS, NEWS_POINT, NOVEL, NOVEL_COUNT, NOVEL_HEADER, NOVEL_MAX, NOVEL_NEWS, NOVEL_RECORD,
 } from './area';
 
 let news: u32 = 0;
+/** Ops of the program up to the last one that left a new state. */
+let telling: u32 = 0;
 
 /** Begins a program: nothing new yet. */
 // @ts-ignore: decorator
 @inline export function novelty_begin(): void {
   news = 0;
+  telling = 0;
 }
 // @ts-ignore: decorator
 @inline function record(): usize {
@@ -31,8 +34,6 @@ function note(what: u32): void {
   news++;
 }
 
-// Flag bits of an op that make another kind of access of it.
-const OP_FLAG_BITS: u32 = F_GUP_WRITE | F_GUP_PIN;
 // Leaf bits 0..11 without user and accessed, and the type of a non-present entry: no frame, no slot.
 const LEAF_BITS: u64 = 0xf800000000000fff & ~(_PAGE_USER | _PAGE_ACCESSED);
 const VMA_BITS: u32 = VM_WRITE | VM_UFFD | VM_SOFTDIRTY;
@@ -60,34 +61,34 @@ function slot_state(slot: u32): u32 {
   return 0x100 | several(entries) | (cache ? page_state(cache - 1) << 9 : 0);
 }
 
-/** Hash of 16 bits: the leaf, what stands behind it, its VMA, and the op that was just done to it. */
+/** Hash of 16 bits: the leaf, what stands behind it, and its VMA. With the op that led there they would be too many to be news. */
 // @ts-ignore: decorator
-@inline export function abstract_state(mm: u32, page: u32, word: u32): u32 {
+@inline export function abstract_state(mm: u32, page: u32): u32 {
   const pmd = load<u64>(mm_at(mm) + ((page as usize) >> 2 << 3), MM_PMD);
   const huge = pmd_trans_huge(pmd);
   const e = huge ? pmd : pmd ? pte_at(mm, page) : 0;
   let behind: u32 = 0;
   if (pte_present(e)) behind = page_state(huge ? pte_pfn(e) + (page & 3) : pte_pfn(e));
   else if (is_swap_pte(e)) behind = slot_state(swp_offset(e));
-  const how = op_code(word) | ((op_flags(word) & OP_FLAG_BITS) << 6);
-  let h = (e & LEAF_BITS) ^ (((vm_flags(mm, page) & VMA_BITS) as u64) << 12) ^ ((behind as u64) << 22) ^ ((how as u64) << 42);
+  let h = (e & LEAF_BITS) ^ (((vm_flags(mm, page) & VMA_BITS) as u64) << 12) ^ ((behind as u64) << 22);
   h = (h ^ (h >> 29)) * 0xbf58476d1ce4e5b9;
   h = (h ^ (h >> 32)) * 0x94d049bb133111eb;
   return (h >> 48) as u32;
 }
 
-/** Notes the state that op `word` left behind, in the first leaf it wrote, or in the one it names. */
+/** Notes the state that op `word`, with which the program has n, left behind: in the first leaf it wrote, or in the one it names. */
 // @ts-ignore: decorator
-@inline export function note_state(word: u32): void {
+@inline export function note_state(word: u32, n: u32): void {
   const touched = load<u32>(TOUCHED);
   const at: u32 = touched ? ctz(touched) : (op_mm(word) << 3) | arg_first(op_page(word));
-  const bit = abstract_state(at >> 3, at & 7, word);
+  const bit = abstract_state(at >> 3, at & 7);
   const byte = STATES + ((bit >> 3) as usize);
   const old: u32 = load<u8>(byte);
   const mask: u32 = 1 << (bit & 7);
   if (old & mask) return;
   store<u8>(byte, old | mask);
   note(bit);
+  telling = n;
 }
 
 /** Points reached since the last call: compares with, and brings up to date, the copy at KNOWN_POINTS. */
@@ -108,10 +109,15 @@ export function forget_points(): void {
   memory.copy(COVERAGE, KNOWN_POINTS, COVERAGE_SIZE);
 }
 
-/** Ends a program of `n` words at `words`: it joins the list if it showed something new (and `keep`). */
+/**
+ * Ends a program of `n` words at `words`: it joins the list if it showed something new (and `keep`), up to where it did;
+ * which op reached a new point is not known.
+ */
 export function novelty_end(words: usize, n: u32, keep: bool): void {
+  const states = news;
   note_points();
   const count = load<u32>(NOVEL_COUNT);
+  if (news == states && telling > 1) n = telling;
   if (news == 0 || !keep || count >= NOVEL_MAX) return;
   const to = record();
   store<u32>(to, n);

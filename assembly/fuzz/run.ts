@@ -129,7 +129,7 @@ function run_program_at(index: u32): u32 {
     store<u32>(program_word(i), word);
     const used = twice ? twins_step(i) : exec_step(i, word & OP_PAIR ? i + 2 : i + 1);
     digest_add((word as u64) | ((load<u8>(OP_RESULT) as u64) << 32) | ((load<u32>(TOUCHED) as u64) << 40));
-    if (noting) note_state(word);
+    if (noting) note_state(word, i + used);
     if (!twice) judge_step(i);
     i += used;
     if (violated()) break;
