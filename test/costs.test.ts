@@ -43,6 +43,43 @@ describe('costs', () => {
     assert.deepEqual(broken('mmap A p0; read A p0; write A p0', asked('v5.14')), []);
   });
 
+  it('warn of calls in vain', () => {
+    const asked = (kernel: string) => `${kernel} +judge.warnings`;
+    const cases: readonly (readonly [program: string, idle: string, diligent: string])[] = [
+      // A THP that somebody else maps ends the whole walk until v6.7.
+      ['mmap A p0..p3 thp; write A p0; fork A->B; write A p1; madv_cold A p0..p3', 'v6.1', 'v6.12'],
+      // The tail of a VMA looks for its neighbour at the wrong offset until v6.1.
+      ['mmap A p0..p3; uffd_reg A p2 WP; uffd_reg A p1 WP', 'v6.1', 'v6.7'],
+    ];
+    for (const [program, idle, diligent] of cases) {
+      assert.deepEqual(broken(program, idle), []);
+      assert.deepEqual(broken(program, asked(idle)), ['call-in-vain'], program);
+      assert.deepEqual(broken(program, asked(diligent)), [], program);
+    }
+    // What stands in the way: a pin, a child, a page written again, a hole that somebody waits for.
+    for (const program of [
+      'mmap A p0; h=gup A p0 W PIN; pageout A p0',
+      'mmap A p0; write A p0; fork A->B; pageout A p0 madv',
+      'mmap A p0; write A p0; madv_free A p0; write A p0; pageout A p0',
+      'mmap A p0..p3; write A p0; uffd_reg A p0..p3 MISSING; collapse A p0..p3',
+      'mmap A p0..p3; write A p0; h=gup A p0 R GET; migrate A p0; collapse A p0..p3',
+      'mmap A p0; h=gup A p0 W PIN; mmap A p1; write A p1 same; mergeable A p0..p7; ksm_merge',
+    ])
+      assert.deepEqual(broken(program, asked('repaired')), [], program);
+  });
+
+  it('warn of faults that nothing asked for', () => {
+    const asked = (kernel: string) => `${kernel} +judge.warnings`;
+    // What the thread was about: enforced COW makes a read GUP fault, whatever it finds.
+    const read = 'mmap A p0; read A p0; h=gup A p0 R GET';
+    for (const kernel of ['v5.7', 'v5.9', 'repaired']) assert.deepEqual(broken(read, asked(kernel)), [], kernel);
+    assert.deepEqual(broken(read, asked('v5.8')), ['needless-fault']);
+    // Restored protection is used for the next store at once, as far as the kernel can tell.
+    const opened = 'mmap A p0; write A p0; mprotect A p0 R; mprotect A p0 RW';
+    assert.deepEqual(broken(opened, asked('v6.12')), []);
+    assert.deepEqual(broken(opened, asked('v6.12 -mprotect.upgrades_write')), ['needless-fault']);
+  });
+
   it('tells costs on request, and fails nothing for them', () => {
     const run = breakcow('fuzz', '--kernel', 'repaired', '--warnings', '--programs', '8k', '--workers', '1');
     assert.equal(run.status, 0, run.stderr);

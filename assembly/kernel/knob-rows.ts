@@ -133,7 +133,7 @@ export function knobRow(id: u32): string {
     case K.MUTANT_WP_WRONG_DECODER: return "mutant.wp_wrong_decoder\tmutant\tseeded (T3-03)\tuffd write-protect sets the bit of a present leaf in swap entries.";
     case K.MUTANT_MPROTECT_KEEPS_WRITE: return "mutant.mprotect_keeps_write\tmutant\tseeded\tmprotect to R leaves the write bit of present leaves.";
     case K.MUTANT_MPROTECT_BATCH_COPIES_WRITE: return "mutant.mprotect_batch_copies_write\tmutant\tseeded (T3-09's kind)\tmprotect of a run of PTEs gives all of them the write bit of the first.";
-    case K.JUDGE_WARNINGS: return "judge.warnings\tenvironment\tthe trial: fuzz --warnings\tCosts are judged, too: needless copies, and soft-dirty without a write.";
+    case K.JUDGE_WARNINGS: return "judge.warnings\tenvironment\tthe trial: fuzz --warnings\tCosts are judged, too: needless copies and faults, calls in vain, soft-dirty without a write.";
     case K.DIFFERENTIAL_PMD: return "differential.pmd\tenvironment\tthe trial: fuzz --differential pmd\tEach program runs twice, with huge pages and without; both must show the same, and nothing else is judged.";
     case K.DIFFERENTIAL_RESIDENCY: return "differential.residency\tenvironment\tthe trial: fuzz --differential residency\tEach program runs twice, once with what an op is about to touch paged out before each op that is no access; both must show the same, and nothing else is judged.";
     case K.DIFFERENTIAL_BATCH: return "differential.batch\tenvironment\tthe trial: fuzz --differential batch\tEach program runs twice, with ops over ranges and with the same ops page by page; both must show the same, and nothing else is judged.";

@@ -7,7 +7,7 @@ import {
   PG_PINS, PG_REFS, PG_SLOT, PG_VERSION, SWAP_CACHE, SWAP_COUNT,
 } from '../mm/layout';
 import { is_swap_pte, pte_pfn, pte_present, swp_offset } from '../mm/pgtable';
-import { compound_head, PG_MIGRATING } from '../mm/page';
+import { compound_head, PG_COMPOUND, PG_MIGRATING } from '../mm/page';
 import { F_GUP_PIN } from '../ops/table';
 import { RECOUNT } from './promises';
 import { I } from './invariants';
@@ -98,6 +98,14 @@ function differ(which: u32, expected: usize, got: usize, n: u32): void {
   any = v128.or(any, v128.load(PG_SLOT + half));
   return i8x16.bitmask(i8x16.eq(any, i64x2.splat(0))) & 0xffff;
 }
+/** Bit per frame of one half: it has no reference, nor a head that has them. */
+// @ts-ignore: decorator
+@inline function unreferenced_frames(half: usize): u32 {
+  const zero = i64x2.splat(0);
+  const compound = i8x16.ne(v128.and(v128.load(PG_FLAGS + half), i8x16.splat(PG_COMPOUND as i8)), zero);
+  const tails = i8x16.bitmask(compound) & 0xeeee;
+  return i8x16.bitmask(i8x16.eq(v128.load(PG_REFS + half), zero)) & ~tails & 0xffff;
+}
 function check_free(): void {
   const clean = (clean_frames(0) | (clean_frames(16) << 16)) & ((1 << NR_FRAMES) - 1);
   const free = load<u32>(FREE_MASK);
@@ -105,6 +113,8 @@ function check_free(): void {
     const f = ctz(m);
     miscount(Count.FREE, f, NONE, NONE, (clean >> f) & 1, (free >> f) & 1);
   }
+  const unreferenced = (unreferenced_frames(0) | (unreferenced_frames(16) << 16)) & ((1 << NR_FRAMES) - 1);
+  for (let m = unreferenced & ~free & ~clean; m != 0; m &= m - 1) miscount(Count.FREE, ctz(m), NONE, NONE, 1, 0);
 }
 
 /** The swap cache's reference is the page's own; page and slot name each other. */

@@ -23,7 +23,9 @@ export namespace I {
   export const SOFTDIRTY_SPURIOUS: u32 = 20;
   export const MISSING_EVENTS: u32 = 21;
   export const GUARD_LOST: u32 = 22;
-  export const COUNT: u32 = 23;
+  export const CALL_IN_VAIN: u32 = 23;
+  export const NEEDLESS_FAULT: u32 = 24;
+  export const COUNT: u32 = 25;
 }
 
 /**
@@ -54,6 +56,8 @@ export function invariantRow(id: u32): string {
     case I.MISSING_EVENTS: return "missing-events\treference\tAn access to nothing, where missing pages are registered, raises an event, and nothing else raises one.";
     case I.SOFTDIRTY_SPURIOUS: return "softdirty-spurious\twarning\tA page nobody wrote since clear_refs is not reported soft-dirty (I11's second half: a cost, judged only on request).";
     case I.GUARD_LOST: return "guard-lost\treference\tA guard region stays until it is removed or unmapped, every access to it fails, and there is none that nobody asked for.";
+    case I.CALL_IN_VAIN: return "call-in-vain\twarning\tA call that nothing stands in the way of does what it is for: pages out, collapses, migrates, merges (a cost, judged only on request).";
+    case I.NEEDLESS_FAULT: return "needless-fault\twarning\tNo fault for an access that the page tables allow, and a huge page on the first touch where one may be (a cost, judged only on request).";
   }
   return "";
 }

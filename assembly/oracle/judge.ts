@@ -13,6 +13,7 @@ import { N } from '../kernel/counters';
 import { K, knob } from '../kernel/knobs';
 import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
 import { check_economy, economy_reset, note_users } from './economy';
+import { check_faults, check_vain, note_state, vain_reset } from './vain';
 import { hread } from './handles';
 import { I } from './invariants';
 import {
@@ -32,6 +33,7 @@ let warnings: bool = false;
 /** As asked for with set_judges, or by the kernel's own knob; of the program. */
 let costs: bool = false;
 let copies: u64 = 0;
+let faults: u64 = 0;
 export function set_judges(value: u32): void {
   mode = min<u32>(value & 3, 2);
   warnings = (value & 4) != 0;
@@ -44,7 +46,9 @@ export function judge_reset(): void {
   costs = warnings || knob(K.JUDGE_WARNINGS);
   if (costs) {
     economy_reset();
+    vain_reset();
     copies = copies_made();
+    faults = faults_taken();
   }
   store<u32>(TOUCHED, 0);
 }
@@ -81,11 +85,23 @@ export function judge_step(index: u32): void {
 @inline function copies_made(): u64 {
   return load<u64>(COUNTERS, N.COPIES << 3);
 }
+// @ts-ignore: decorator
+@inline function faults_taken(): u64 {
+  return load<u64>(COUNTERS, N.FAULTS << 3);
+}
 function judge_costs(index: u32): void {
-  const now = copies_made();
-  if (!is_pair(index)) check_economy(now != copies);
-  copies = now;
+  const copied = copies_made();
+  const taken = faults_taken();
+  if (!is_pair(index)) {
+    const result: u32 = load<u8>(RESULTS + (index as usize));
+    check_economy(copied != copies);
+    check_vain(op_at(index), result);
+    check_faults(op_at(index), result, (taken - faults) as u32);
+  }
+  copies = copied;
+  faults = taken;
   note_users();
+  note_state();
 }
 
 /** Judges everything at the end of a program of `n` ops. */

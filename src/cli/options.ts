@@ -36,7 +36,7 @@ export function withDifferential(command: Command): Command {
 export function withWarnings(command: Command): Command {
   return command.option(
     '--warnings',
-    'judge costs, too: needless copies, soft-dirty without a write; they fail nothing (short for --with judge.warnings)',
+    'judge costs, too: needless copies, soft-dirty without a write, calls in vain, faults that nothing asked for; they fail nothing (short for --with judge.warnings)',
   );
 }
 

@@ -1,5 +1,5 @@
 // Instances of the module of mutants, and what the kernel as it is does with the programs that mutants are tried with.
-import type { KnobVector } from '../engine/catalogue.js';
+import { type KnobVector, withKnob } from '../engine/catalogue.js';
 import { Engine } from '../engine/engine.js';
 import { Fuzzer } from '../engine/fuzzer.js';
 import { compiledModule } from '../engine/load.js';
@@ -25,9 +25,8 @@ const SHARD = 4096;
 /** Programs on each of the other kernels: their results are compared, not judged. */
 const ELSEWHERE = 512;
 const SEED = 1n;
-/** set_judges: touched entries and the world at the end; the same, and warnings. */
+/** set_judges: touched entries and the world at the end. */
 const JUDGES = 1;
-const JUDGES_AND_WARNINGS = 5;
 /** Records of an op that are compared: a mutant may have written anything to their count. */
 const TOLD = 64;
 
@@ -51,6 +50,10 @@ export interface Stopped {
 /** Sizes of the shards that a budget of programs makes. */
 export function shardsOf(budget: number): number[] {
   return Array.from({ length: Math.ceil(budget / SHARD) }, (_, i) => Math.min(SHARD, budget - i * SHARD));
+}
+
+export function trialPrograms({ programs, drawn, costs }: Base, knob: number): readonly Uint32Array[] {
+  return knob === costs ? [...programs, ...drawn] : programs;
 }
 
 /** One mutant (0: none) in an instance of its own, so that whatever it does to its memory ends with it. */
@@ -86,11 +89,11 @@ export class Specimen {
     return new Uint8Array(this.#module.memory.buffer, this.#module.mutant_probe(1), mutants + 1);
   }
 
-  /** Of a valid program. `warnings`: costs are judged as well. */
-  run(vector: KnobVector, words: Uint32Array, warnings = false): Ran {
+  /** Of a valid program. */
+  run(vector: KnobVector, words: Uint32Array): Ran {
     const { engine } = this;
     engine.configureVector(vector);
-    this.#module.set_judges(warnings ? JUDGES_AND_WARNINGS : JUDGES);
+    this.#module.set_judges(JUDGES);
     this.fuel(PROGRAM_FUEL);
     this.#words('PROGRAM', MAX_OPS).set(words);
     const mask = trapped(() => this.#module.run_program(words.length)) >>> 0;
@@ -140,7 +143,7 @@ export class Specimen {
 /** What the kernel as it is does, and which mutants can change anything of it at all. Found once, for all threads. */
 export function answersOf(module: WebAssembly.Module, base: Base, mutants: number): Answers {
   const right = new Specimen(module, 0);
-  const { vector, programs, others, budget } = base;
+  const { vector, programs, trials, others, budget } = base;
   right.probe(mutants);
   const ran = programs.map((words) => right.run(vector, words));
   const shards = shardsOf(budget).map((size, shard) => {
@@ -152,13 +155,17 @@ export function answersOf(module: WebAssembly.Module, base: Base, mutants: numbe
   right.fuel(CHECK_FUEL);
   smallCheck(right.engine, vector);
   const own: KernelAnswers = { ran, digest: 0n, marks: right.probed(mutants) };
-  const warned = programs.map((words) => right.run(vector, words, true).mask);
+  const tried = trials.map(({ knob }): KernelAnswers => {
+    right.probe(mutants);
+    const there = trialPrograms(base, knob).map((words) => right.run(withKnob(vector, knob, true), words));
+    return { ran: there, digest: 0n, marks: right.probed(mutants) };
+  });
   const elsewhere = others.map((other): KernelAnswers => {
     right.probe(mutants);
     const there = programs.map((words) => right.run(other.vector, words));
     return { ran: there, digest: right.digest(other.vector), marks: right.probed(mutants) };
   });
-  return { own, warned, shards, elsewhere };
+  return { own, shards, trials: tried, elsewhere };
 }
 
 /** One thread's. */

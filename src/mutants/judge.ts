@@ -1,10 +1,10 @@
 // One mutant on trial: programs known to reach far, programs drawn at random, all of a small scope, other kernels; and if
 // no promise breaks, whether anything was different.
-import type { KnobVector } from '../engine/catalogue.js';
+import { type KnobVector, withKnob } from '../engine/catalogue.js';
 import { EngineTrap } from '../engine/trap.js';
 import { slugsOf } from '../score/hunt.js';
 import { printProgram } from '../text/print.js';
-import { type Bench, CHECK_FUEL, type Specimen, shardsOf } from './bench.js';
+import { type Bench, CHECK_FUEL, type Specimen, shardsOf, trialPrograms } from './bench.js';
 import { smallCheck } from './check.js';
 import type { KernelAnswers, Mutant, Outcome, Verdict } from './types.js';
 
@@ -42,7 +42,12 @@ class Trial {
       this.#written();
       this.#fuzz();
       if (!this.#first) this.#check();
-      if (!this.#first) this.#warn();
+    }
+    for (const [i, { name, knob }] of base.trials.entries()) {
+      if (this.#first) return;
+      const right = answers.trials[i]!;
+      if (!this.#decides(right)) continue;
+      this.#tried(right, name, withKnob(this.#mutant.vector, knob, true), trialPrograms(base, knob));
     }
     // What differs on the base is no decision of another era.
     if (this.#first || this.#differs || this.#mutant.family !== 'handler') return;
@@ -113,14 +118,16 @@ class Trial {
     if (broken) this.#broke({ outcome: 'check', ...broken });
   }
 
-  /** A cost that the kernel as it is does not have: a copy that nobody needs, say. */
-  #warn(): void {
-    const { base, answers } = this.#bench.setup;
-    for (const [i, words] of base.programs.entries()) {
-      const mask = this.#specimen.run(this.#mutant.vector, words, true).mask & ~answers.warned[i]!;
-      if (mask === 0) continue;
-      this.#broke({ outcome: 'fuzz', mask, words });
-      return;
+  /** The base on another machine, or with more judges: what it breaks there itself does not count. */
+  #tried(right: KernelAnswers, kernel: string, vector: KnobVector, programs: readonly Uint32Array[]): void {
+    for (const [i, words] of programs.entries()) {
+      const { mask, digest } = this.#specimen.run(vector, words);
+      const broken = mask & ~right.ran[i]!.mask;
+      if (broken !== 0) {
+        this.#broke({ outcome: 'fuzz', mask: broken, words, kernel });
+        return;
+      }
+      if (digest !== right.ran[i]!.digest) this.#differs ??= { words, kernel };
     }
   }
 

@@ -6,6 +6,7 @@ import { Learned, shareKnowledge } from '../campaign/knowledge.js';
 import type { KnobVector } from '../engine/catalogue.js';
 import type { Engine } from '../engine/engine.js';
 import { Fuzzer, type Knowledge } from '../engine/fuzzer.js';
+import { MAX_OPS } from '../engine/opword.js';
 import { CORPUS } from '../score/corpus.js';
 import { parseProgram } from '../text/parse.js';
 import { SCENES } from './scenes.js';
@@ -14,11 +15,25 @@ import { SCENES_CALLS } from './scenes-calls.js';
 const SEED = 1n;
 const SHARDS = 24;
 const SHARD_PROGRAMS = 2000;
+const DRAWN = 3000;
+const NO_WORD = 0xffffffff;
 
 export interface Learnt {
   readonly knowledge: Knowledge;
   /** Op words. */
   readonly programs: readonly Uint32Array[];
+  /** Of a shard that the campaign did not come to. */
+  readonly drawn: readonly Uint32Array[];
+}
+
+function draw(engine: Engine, fuzzer: Fuzzer, knowledge: Knowledge): Uint32Array[] {
+  fuzzer.begin(SEED, SHARDS, 'guided', true, knowledge);
+  return Array.from({ length: DRAWN }, (_, index) => {
+    const area = new Uint32Array(engine.module.memory.buffer, engine.catalogue.at('PROGRAM'), MAX_OPS).fill(NO_WORD);
+    fuzzer.run(index, 1);
+    const end = area.indexOf(NO_WORD);
+    return area.slice(0, end < 0 ? area.length : end);
+  });
 }
 
 export function learn(engine: Engine, vector: KnobVector): Learnt {
@@ -42,5 +57,5 @@ export function learn(engine: Engine, vector: KnobVector): Learnt {
   const scenes = [...SCENES, ...SCENES_CALLS].map(({ program }) => program);
   const texts = new Set([...CORPUS.map(({ trigger }) => trigger), ...scenes]);
   const written = [...texts].map((text) => parseProgram(text, catalogue.ops));
-  return { knowledge, programs: [...written, ...kept] };
+  return { knowledge, programs: [...written, ...kept], drawn: draw(engine, fuzzer, knowledge) };
 }

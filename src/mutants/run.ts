@@ -16,7 +16,7 @@ import { FAMILIES, type Family, type Judged, type Mutant, type Setup, type Task,
 /** Programs fuzzed per mutant at most. */
 export const DEFAULT_BUDGET = 12_000;
 /** Kernels that are tried on other machines as well. */
-const MACHINES = [BASE, 'v6.12', 'v5.10'];
+const MACHINES = ['v6.12', 'v5.10'];
 /** Mutants that a thread takes at a time. */
 const TASK = 4;
 
@@ -69,21 +69,22 @@ export function setUp(wasm: URL, mutants: number, budget: number): Setup {
   const engine = loadEngine();
   const { knobs, kernels } = engine.catalogue;
   const { vector } = engine.catalogue.kernel(BASE);
+  const environment = knobs.filter(({ kind }) => kind === 'environment');
+  const costs = environment.find(({ name }) => name === 'judge.warnings')!.id;
+  const trials = environment.map(({ id, name }) => ({ name: `${BASE} +${name}`, knob: id }));
   // What only another machine shows, and what only another release decides.
   const machines = MACHINES.flatMap((kernel) =>
-    knobs
-      .filter(({ kind }) => kind === 'environment')
-      .map(({ id, name }) => ({
-        name: `${kernel} +${name}`,
-        vector: withKnob(engine.catalogue.kernel(kernel).vector, id, true),
-      })),
+    environment.map(({ id, name }) => ({
+      name: `${kernel} +${name}`,
+      vector: withKnob(engine.catalogue.kernel(kernel).vector, id, true),
+    })),
   );
   const alike = (a: KnobVector, b: KnobVector) => a.every((word, i) => word === b[i]);
   const releases = kernels
     .filter((one, i) => kernels.findIndex((other) => alike(other.vector, one.vector)) === i && one.name !== BASE)
     .map(({ name, vector: own }) => ({ name, vector: own }))
     .reverse();
-  const base = { vector, others: [...machines, ...releases], ...learn(engine, vector), budget };
+  const base = { vector, trials, costs, others: [...machines, ...releases], ...learn(engine, vector), budget };
   return { wasm: wasm.href, base, answers: answersOf(compiledModule(wasm), base, mutants) };
 }
 

@@ -55,6 +55,11 @@ export interface Judged extends Verdict {
 /** What mutants are made of and tried with. */
 export interface Base {
   readonly vector: KnobVector;
+  /** The base on another machine, or with more judges: costs, differential runs. */
+  readonly trials: readonly { readonly name: string; readonly knob: number }[];
+  /** Which of them judges costs, and gets the drawn programs as well: what a cost is of differs from program to program. */
+  readonly costs: number;
+  readonly drawn: readonly Uint32Array[];
   /** Kernels whose decisions the base does not take: names and vectors. */
   readonly others: readonly { readonly name: string; readonly vector: KnobVector }[];
   /** Run first, on every kernel. */
@@ -83,10 +88,9 @@ export interface KernelAnswers {
 /** What the kernel as it is does. */
 export interface Answers {
   readonly own: KernelAnswers;
-  /** Promises that each of the programs breaks on the base if costs are judged too. */
-  readonly warned: readonly number[];
   /** Digest of each shard. */
   readonly shards: readonly bigint[];
+  readonly trials: readonly KernelAnswers[];
   readonly elsewhere: readonly KernelAnswers[];
 }
 

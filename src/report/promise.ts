@@ -87,6 +87,21 @@ function sentence(violation: Violation, words: Uint32Array, catalogue: Catalogue
       return `${step} writes or reads ${whose}, which its VMA does not allow.`;
     case 'needless-copy':
       return `${step} copies ${whose}${detail === 1 ? ', just read from swap,' : ''} although nobody else uses the page: a cost, no failure.`;
+    case 'call-in-vain':
+      if (detail === 1)
+        return `${step} leaves two VMAs side by side at ${whose} that could be one: a cost, no failure.`;
+      if (mm !== undefined && page === undefined)
+        return `${step} runs out of memory although there is some: a cost, no failure.`;
+      return page === undefined
+        ? `${step} is done and swap is not empty: a cost, no failure.`
+        : `${step} leaves ${whose} as it was, although nothing stood in the way: a cost, no failure.`;
+    case 'needless-fault':
+      if (detail === 1)
+        return `${step} brings a small page at ${whose}, where a huge page could be: a cost, no failure.`;
+      if (detail === 3)
+        return `${step} leaves ${whose} read-only without a reason, so the next store takes a fault: a cost, no failure.`;
+      if (detail === 2) return `${step} takes ${got} faults at ${whose}, where one is enough: a cost, no failure.`;
+      return `${step} takes a fault at ${whose}, whose entry allows the access: a cost, no failure.`;
     case 'softdirty-spurious':
       return `After ${step} ${whose} is reported soft-dirty, but nobody has written it since clear_refs: a cost, no failure.`;
     case 'guard-lost':
