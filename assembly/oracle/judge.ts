@@ -12,8 +12,10 @@ import {
 import { N } from '../kernel/counters';
 import { K, knob } from '../kernel/knobs';
 import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
+import { before_reset, note_state } from './before';
 import { check_economy, economy_reset, note_users } from './economy';
-import { check_faults, check_vain, note_state, vain_reset } from './vain';
+import { check_vain } from './vain';
+import { check_faults } from './faults';
 import { hread } from './handles';
 import { I } from './invariants';
 import {
@@ -46,7 +48,7 @@ export function judge_reset(): void {
   costs = warnings || knob(K.JUDGE_WARNINGS);
   if (costs) {
     economy_reset();
-    vain_reset();
+    before_reset();
     copies = copies_made();
     faults = faults_taken();
   }
