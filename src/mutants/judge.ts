@@ -18,6 +18,11 @@ interface First {
   readonly kernel?: string;
 }
 
+interface Difference {
+  readonly words?: Uint32Array;
+  readonly kernel?: string;
+}
+
 /** What was noticed so far. */
 class Trial {
   readonly #bench: Bench;
@@ -26,7 +31,7 @@ class Trial {
   #first: First | undefined;
   #all = 0;
   #programs = 0;
-  #differs: { readonly words?: Uint32Array; readonly kernel?: string } | undefined;
+  #differs: Difference | undefined;
 
   constructor(bench: Bench, mutant: Mutant) {
     this.#bench = bench;
@@ -43,19 +48,25 @@ class Trial {
       this.#fuzz();
       if (!this.#first) this.#check();
     }
+    let elsewhere: Difference | undefined;
     for (const [i, { name, knob }] of base.trials.entries()) {
       if (this.#first) return;
       const right = answers.trials[i]!;
       if (!this.#decides(right)) continue;
-      this.#tried(right, name, withKnob(this.#mutant.vector, knob, true), trialPrograms(base, knob));
+      elsewhere ??= this.#tried(right, name, withKnob(this.#mutant.vector, knob, true), trialPrograms(base, knob));
     }
     // What differs on the base is no decision of another era.
-    if (this.#first || this.#differs || this.#mutant.family !== 'handler') return;
+    if (this.#first || this.#differs) return;
+    if (this.#mutant.family !== 'handler') {
+      this.#differs = elsewhere;
+      return;
+    }
     for (const [i, { name, vector }] of base.others.entries()) {
       const right = answers.elsewhere[i]!;
       if (this.#decides(right)) this.#elsewhere(right, name, vector);
       if (this.#first) return;
     }
+    this.#differs ??= elsewhere;
   }
 
   #decides({ marks }: KernelAnswers): boolean {
@@ -119,16 +130,23 @@ class Trial {
   }
 
   /** The base on another machine, or with more judges: what it breaks there itself does not count. */
-  #tried(right: KernelAnswers, kernel: string, vector: KnobVector, programs: readonly Uint32Array[]): void {
+  #tried(
+    right: KernelAnswers,
+    kernel: string,
+    vector: KnobVector,
+    programs: readonly Uint32Array[],
+  ): Difference | undefined {
+    let differs: Difference | undefined;
     for (const [i, words] of programs.entries()) {
       const { mask, digest } = this.#specimen.run(vector, words);
       const broken = mask & ~right.ran[i]!.mask;
       if (broken !== 0) {
         this.#broke({ outcome: 'fuzz', mask: broken, words, kernel });
-        return;
+        return undefined;
       }
-      if (digest !== right.ran[i]!.digest) this.#differs ??= { words, kernel };
+      if (digest !== right.ran[i]!.digest) differs ??= { words, kernel };
     }
+    return differs;
   }
 
   /** On a kernel that may break promises itself: a program that breaks one only with the mutant, or else that differs. */
