@@ -246,8 +246,12 @@ const RECLAIM: readonly Reason[] = [
     'vmscan.ts pageout: knob(K.RECLAIM_SKIPS_PINNED) -> !(knob(K.RECLAIM_SKIPS_PINNED))',
   ),
   equivalent(
-    'Each of its pages is mapped: a huge page is reclaimed as a whole only if one PMD or four entries in a row have all of it.',
+    'What nobody maps is nowhere to be discarded from.',
     'vmscan.ts shrink_folio: if (page_mapcount(head + i)) -> if (true)',
+  ),
+  equivalent(
+    'Each of its pages is mapped: a huge page is reclaimed as a whole only if one PMD or four entries in a row have all of it.',
+    'vmscan.ts shrink_folio: if (page_mapcount(head + i)) -> if (true) #2',
   ),
 ];
 

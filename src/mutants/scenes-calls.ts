@@ -64,6 +64,10 @@ export const SCENES_CALLS: readonly Scene[] = [
     program: 'mmap A p0 anon; uffd_reg A p0 WP WP_UNPOPULATED; wp A p0; mremap A p0->p4',
   },
   {
+    what: 'a huge page that MADV_FREE left to reclaim is reclaimed',
+    program: 'mmap A p0..p3 anon thp; write A p0; madv_free A p0..p3; pageout A p0..p3 madv; read A p0',
+  },
+  {
     what: 'a huge page mapped by entries, of which one was written to since MADV_FREE, moves and is reclaimed',
     program:
       'mmap A p0..p3 anon thp; write A p0; thp_split A p0..p3; madv_free A p0..p3; write A p1; mremap A p0..p3->p4..p7; pageout A p4..p7 madv; read A p5',
