@@ -169,6 +169,11 @@ describe('a mutant', () => {
     assert.ok(verdict.kernel);
   });
 
+  it('that ignores an answer asks all the same', () => {
+    const name = 'vmscan.ts try_to_unmap: if (!unmap_at(mm, page, f, slot)) -> if (false)';
+    assert.equal(judge(bench, named(name)).outcome, 'survives', 'pages are not unmapped any more');
+  });
+
   it('that changes nothing survives, for a reason', () => {
     assert.equal(judge(bench, named('+copy.keeps_uffd_wp')).outcome, 'survives');
   });

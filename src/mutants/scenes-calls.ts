@@ -160,13 +160,7 @@ export const SCENES_CALLS: readonly Scene[] = [
     program: 'mmap A p0..p7 anon; write A p4; collapse A p0..p7',
   },
   {
-    what: 'Registering for missing pages while a protected page migrates',
-    program:
-      'mmap A p0; uffd_reg A p0 WP; write A p0; wp A p0; migrate_begin A p0; uffd_reg A p0 MISSING; migrate_end; write A p0',
-  },
-  {
-    what: 'UFFDIO_MOVE, then KSM, of pages written since clear_refs',
-    program:
-      'mmap A p0..p3; write A p0; pageout A p0; read A p0; clear_refs A; uffd_reg A p1 MISSING; uffd_move A p0->p1; write A p2 same; write A p3 same; mergeable A p0..p3; ksm_merge',
+    what: 'MADV_COLLAPSE over a range with a guard and one without',
+    program: 'mmap A p0..p7 anon; write A p0; guard_install A p1; write A p4; collapse A p0..p7',
   },
 ];
