@@ -6,7 +6,28 @@ const TWO_HUGE_PAGES = 'mmap A p0..p7 anon thp; write A p4; write A p0; mremap A
 /** Four huge pages that only handles hold: 16 of the 24 frames. */
 const HELD_HUGE_PAGES = [0, 1, 2, 3].map((h) => `write A p4; h${h}=gup A p4 R GET; dontneed A p4..p7; `).join('');
 
+/** What may stand protected at p0, and what may take the registration away there. */
+const PROTECTED = {
+  'a page': 'write A p0; wp A p0',
+  'a page in swap': 'write A p0; wp A p0; pageout A p0',
+  'a page that migrates': 'write A p0; wp A p0; migrate_begin A p0',
+  'a hole': 'wp A p0',
+};
+const UNREGISTERED = {
+  'is unregistered': 'uffd_unreg A p0',
+  'loses its uffd': 'uffd_close A',
+  'is registered for something else': 'uffd_reg A p0 MISSING',
+  'moves away': 'mremap A p0->p4',
+};
+const LEAVING = Object.entries(PROTECTED).flatMap(([what, before]) =>
+  Object.entries(UNREGISTERED).map(([how, call]) => ({
+    what: `${what} that uffd-wp protects ${how}`,
+    program: `mmap A p0 anon; uffd_reg A p0 WP WP_UNPOPULATED; ${before}; ${call}; migrate_end`,
+  })),
+);
+
 export const SCENES_CALLS: readonly Scene[] = [
+  ...LEAVING,
   {
     what: 'a mapping comes between two that have each an anon_vma of its own',
     program: 'mmap A p0..p7 anon; munmap A p2; write A p1; write A p3; mmap A p2 anon',
@@ -55,13 +76,13 @@ export const SCENES_CALLS: readonly Scene[] = [
     program: `${TWO_HUGE_PAGES}read B p2; mremap B p0..p3->p4..p7`,
   },
   {
+    what: 'KSM merges what was written to since clear_refs',
+    program: 'mmap A p0..p3 anon; mergeable A p0..p3; clear_refs A; write A p0 same; write A p1 same; ksm_merge',
+  },
+  {
     what: 'a NUMA hint on a KSM page that is mapped once',
     program:
       'mmap A p0..p3 anon; mergeable A p0..p3; write A p0 same; write A p1 same; ksm_merge; munmap A p0; numa_hint A p1',
-  },
-  {
-    what: 'a uffd-wp marker moves out of its registration',
-    program: 'mmap A p0 anon; uffd_reg A p0 WP WP_UNPOPULATED; wp A p0; mremap A p0->p4',
   },
   {
     what: 'a huge page that MADV_FREE left to reclaim is reclaimed',
@@ -123,8 +144,9 @@ export const SCENES_CALLS: readonly Scene[] = [
     program: 'mmap A p0 anon; mprotect A p0 R; uffd_reg A p0 WP; uffd_copy A p0 WP',
   },
   {
-    what: 'UFFDIO_MOVE of a clean page',
-    program: 'mmap A p0..p3 anon; write A p0; pageout A p0; read A p0; uffd_reg A p1 MISSING; uffd_move A p0->p1',
+    what: 'UFFDIO_MOVE of a clean page, unchanged since clear_refs',
+    program:
+      'mmap A p0..p3 anon; write A p0; pageout A p0; read A p0; uffd_reg A p1 MISSING; clear_refs A; uffd_move A p0->p1',
   },
   {
     what: 'UFFDIO_MOVE of one page of a huge page, to another place in its PMD',
