@@ -37,9 +37,11 @@ describe('claims about kernels', () => {
     }
   });
 
-  // Where they were seen they stay; without ksmd, or without a second NUMA node, they say so (4).
+  // Where they were seen they stay; without ksmd, guards, or a second NUMA node, they say so (4).
   const OPEN: readonly [claim: string, what: string, seen: RegExp][] = [
     ['ksm-drops-uffd-wp', 'KSM takes write-protection away', /^(?:6\.1|6\.12|6\.18|7\.2)\./],
+    ['madv-free-reaches-the-child', "MADV_FREE takes a child's data", /^(?:6\.1|6\.12|6\.17|6\.18|7\.2)\./],
+    ['uffd-copy-replaces-guards', 'UFFDIO_COPY replaces guards', /^6\.1[78]\./],
     ['clear-refs-misses-migrating-pages', 'soft-dirty loses stores to migrating pages', /^(?:6\.12|6\.18|7\.2)\./],
   ];
   for (const [claim, what, seen] of OPEN) {

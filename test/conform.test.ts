@@ -5,6 +5,7 @@ import { Expresser } from '../src/conform/express.js';
 import { flipKnobs, observe } from '../src/conform/flips.js';
 import { ProgramGenerator } from '../src/conform/generate.js';
 import { hunt } from '../src/conform/hunt.js';
+import { probeMachine } from '../src/conform/machine.js';
 import { matchKernel, modelSpec } from '../src/conform/match.js';
 import { ModelBackend } from '../src/conform/model.js';
 import type { Backend, Capability, Cell, PageLayout, Run } from '../src/conform/observed.js';
@@ -296,5 +297,25 @@ describe('the model of a release', () => {
     assert.match(note!, /no model of 6\.8\.0-generic/);
     assert.throws(() => matchKernel('4.19.0', catalogue), UsageError);
     assert.throws(() => matchKernel('Darwin', catalogue), UsageError);
+  });
+
+  it('is changed by what the machine was found to have, and to have no more', () => {
+    const { with: on, without } = modelSpec('v6.12', engine.catalogue, [
+      'scan.none_is_written',
+      '-uffd_move.marks_dirty',
+    ]);
+    assert.deepEqual([on.slice(1), without], [['scan.none_is_written'], ['uffd_move.marks_dirty']]);
+    assert.throws(() => modelSpec('v6.12', engine.catalogue, ['-no.such_knob']), UsageError);
+  });
+
+  it('is found out on models of other releases', async () => {
+    const found = async (name: string) =>
+      probeMachine(new ModelBackend(modelSpec(name, engine.catalogue)), engine.catalogue);
+    const fixes = ['scan.hole_is_written', 'scan.none_is_written'];
+    const moves = ['move_present.sets_soft_dirty', 'move_swap.sets_soft_dirty', '-uffd_move.marks_dirty'];
+    assert.deepEqual(await found('v6.12'), []);
+    assert.deepEqual(await found('v6.18'), moves);
+    assert.deepEqual(await found('v7.2'), [...fixes, ...moves]);
+    assert.deepEqual(await found('v6.7'), ['-lazyfree.discards_pmd']);
   });
 });

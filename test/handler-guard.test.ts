@@ -1,6 +1,6 @@
 // Guard regions, and populating, in every era that has them: the marker goes by unmapping or removal, never otherwise.
 import { releases, rows } from './rows.js';
-import { ALL, before, FRESH, MARKER, OUT, SHARED, THP, WPED, ZERO } from './states.js';
+import { ALL, before, FRESH, MARKER, OUT, SHARED, THP, THP_SHARED, WPED, ZERO } from './states.js';
 
 const GUARDS = releases('v6.18');
 const POPULATES = releases('v5.14');
@@ -126,10 +126,38 @@ rows('MADV_POPULATE', [
     when: 'populate A p0 W',
     result: 'refused',
   },
+  {
+    row: 'write: woken where the VMA has gone, it fails',
+    on: POPULATES,
+    given: `${WPED}; populate A p0 W; munmap A p0`,
+    when: 'uffd_close A',
+    ends: { 4: 'fault' },
+  },
+  {
+    row: '.. and is refused where it has become read-only',
+    on: POPULATES,
+    given: `${WPED}; populate A p0 W; mprotect A p0 R`,
+    when: 'uffd_close A',
+    ends: { 4: 'refused' },
+  },
   { row: 'nothing where nothing is mapped', on: ALL, given: FRESH, when: 'populate A p1 R', result: 'not applicable' },
 ]);
 
 rows('MADV_COLD', [
+  {
+    row: 'a part of a huge page that PTEs and others map: it stays',
+    on: ['v5.10', 'v6.1', ...releases('v6.12')],
+    given: `${THP_SHARED}; write A p0`,
+    when: 'madv_cold A p1',
+    leaf: { B0: 'PMD P D SD' },
+  },
+  {
+    row: '.. is split by v6.7, which asks its first page',
+    on: ['v6.7'],
+    given: `${THP_SHARED}; write A p0`,
+    when: 'madv_cold A p1',
+    leaf: { B0: 'P D SD' },
+  },
   { row: 'the entry becomes old', on: ALL, given: FRESH, when: 'madv_cold A p0', leaf: { A0: 'P W D SD' } },
   { row: '.. but not that of a shared page', on: ALL, given: SHARED, when: 'madv_cold A p0', leaf: { A0: 'P D A SD' } },
   {

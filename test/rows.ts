@@ -29,6 +29,8 @@ export interface Row {
   readonly when: string;
   /** Result of the (first) deciding op; "ok" unless told. Bare faults answer with nothing. */
   readonly result?: string;
+  /** Results of earlier ops afterwards, by index: sleepers that went on. */
+  readonly ends?: Readonly<Record<number, string>>;
   /**
    * Leaves afterwards: `A0: 'P W D A SD'`, with `PMD` or `PUD` before it where a huge leaf maps the page, `none`, `swap SD E`,
    * `marker UFFD_WP`. Bits stand in the order P/N W D A U SD Z.
@@ -249,6 +251,10 @@ export function check(row: Row, kernel: string): string[] {
   const passed = coverage.slice();
   const after = world();
 
+  for (const [index, words] of Object.entries(row.ends ?? {})) {
+    const result = RESULT_NAMES[engine.result(Number(index))];
+    if (result !== words) wrong.push(`op ${index} ends as ${result}, not ${words}`);
+  }
   for (const [name, words] of Object.entries(row.leaf ?? {})) {
     const found = leafWords(leafAt(after, name));
     if (found !== words) wrong.push(`${name} is "${found}", not "${words}"`);

@@ -195,6 +195,7 @@ export function kernelVector(id: u32): bool {
       return true;
     case Kernel.V6_1:
       kernelVector(Kernel.V5_19);
+      on(K.MADV_FREE_ASKS_FIRST_PAGE);
       on(K.COLLAPSE);
       on(K.COLLAPSE_CHECKS_WP);
       clearsWp(T.UNREGISTER);
@@ -222,6 +223,8 @@ export function kernelVector(id: u32): bool {
       on(K.WP_PER_VMA);
       on(K.UFFD_MERGES_BY_OFFSET);
       on(K.GUP_LONGTERM_FAST);
+      on(K.GUP_LONGTERM_TOUCHES);
+      on(K.PAGEOUT_ASKS_FIRST_PAGE);
       on(K.PMD_MODIFY_DROPS_DIRTY);
       on(K.MPROTECT_UNCHARGES);
       on(cell(C.ANON_MARKER, Column.UFFD_WP));
@@ -240,6 +243,8 @@ export function kernelVector(id: u32): bool {
       on(K.SWAPIN_READ_MAPS_WRITABLE);
       on(K.PAGEOUT_FOLIO_BATCH);
       on(K.MADV_FREE_FOLIO_BATCH);
+      off(K.MADV_FREE_ASKS_FIRST_PAGE);
+      off(K.PAGEOUT_ASKS_FIRST_PAGE);
       on(K.LAZYFREE_DISCARDS_PMD);
       on(K.UFFD_MERGE_LEAVES_FLAGS);
       on(K.FILL_PREPARES_FIRST);

@@ -100,6 +100,7 @@ export namespace K {
   export const MMAP_ASKS_NEXT_FIRST: u32 = 86;
   export const UFFD_MERGES_BY_OFFSET: u32 = 85;
   export const GUP_LONGTERM_FAST: u32 = 81;
+  export const GUP_LONGTERM_TOUCHES: u32 = 103;
   // userfaultfd
   export const WP_PER_VMA: u32 = 55;
   export const UFFD_WP_UNPOPULATED: u32 = 56;
@@ -116,6 +117,8 @@ export namespace K {
   export const LAZYFREE_HELD_STAYS: u32 = 203;
   export const LAZYFREE_DISCARDS_PMD: u32 = 204;
   export const LAZYFREE_SPLITS_THP: u32 = 100;
+  export const MADV_FREE_ASKS_FIRST_PAGE: u32 = 101;
+  export const PAGEOUT_ASKS_FIRST_PAGE: u32 = 102;
   export const MADV_FREE_FOLIO_BATCH: u32 = 205;
   export const MADV_FREE_SKIPS_SHARED: u32 = 206;
   export const FILL_WP_READ_ONLY: u32 = 214;

@@ -35,6 +35,11 @@ const BUFFER: u32 = FOLL_WRITE | FOLL_PIN | FOLL_LONGTERM;
 @inline export function is_buffer(foll: u32): bool {
   return (foll & BUFFER) == BUFFER;
 }
+/** FOLL_TOUCH: what the lookup finds was used. */
+// @ts-ignore: decorator
+@inline function touches(foll: u32): bool {
+  return (foll & (FOLL_PIN | FOLL_LONGTERM)) != (FOLL_PIN | FOLL_LONGTERM) || knob(K.GUP_LONGTERM_TOUCHES);
+}
 /** Enforced COW (v5.8 and the 2020 proposals): which calls break COW before they take a page. */
 function should_force_cow_break(vma: u32, foll: u32): bool {
   if (!is_cow_mapping(vma) || foll & FOLL_WRITE) return false;
@@ -111,6 +116,7 @@ function follow_page_mask(mm: u32, page: u32, foll: u32): u32 {
   if (pmd_trans_huge(pmd)) {
     const f = follow_leaf(vma, foll, pmd, true);
     if (f >= MUST_UNSHARE) return f;
+    if (!touches(foll)) return f + (page & 3);
     // touch_pmd: dirty only for a write (huge Dirty COW, a8f97366452e).
     const touched = foll & FOLL_WRITE ? pte_mkdirty(pte_mkyoung(pmd)) : pte_mkyoung(pmd);
     if (touched != pmd) set_pmd_at(mm, page >> 2, touched);
@@ -122,7 +128,7 @@ function follow_page_mask(mm: u32, page: u32, foll: u32): u32 {
     return NO_FRAME;
   }
   const f = follow_leaf(vma, foll, e, false);
-  if (f < MUST_UNSHARE && foll & FOLL_WRITE && !pte_dirty(e)) set_page_dirty(f);
+  if (f < MUST_UNSHARE && foll & FOLL_WRITE && !pte_dirty(e) && touches(foll)) set_page_dirty(f);
   return f;
 }
 

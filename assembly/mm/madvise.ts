@@ -140,7 +140,8 @@ function madvise_cold_or_pageout_pte_range(mm: u32, first: u32, end: u32, pageou
     if (PageCompound(f)) {
       if (knob(K.PAGEOUT_FOLIO_BATCH)) n = folio_pte_batch(mm, page, end);
       if (n < HPAGE_PMD_NR) {
-        const shared = knob(K.PAGEOUT_FOLIO_BATCH) ? folio_likely_mapped_shared(f) : page_mapcount(f) != 1;
+        const asked = knob(K.PAGEOUT_ASKS_FIRST_PAGE) ? compound_head(f) : f;
+        const shared = knob(K.PAGEOUT_FOLIO_BATCH) ? folio_likely_mapped_shared(f) : page_mapcount(asked) != 1;
         if (!shared && split_huge_page(compound_head(f), false)) continue;
         at(P.PAGEOUT_SHARED);
         if (!knob(K.PAGEOUT_FOLIO_BATCH)) return;
@@ -238,9 +239,10 @@ export function madvise_guard_remove(mm: u32, mask: u32): void {
 
 // ---- MADV_FREE: entries become clean, and pages such that reclaim drops them as long as they are
 
-/** Whether somebody else maps the THP, as MADV_FREE and MADV_PAGEOUT ask it. */
+/** Whether somebody else maps the THP, as MADV_FREE asks it. */
 function thp_shared(f: u32): bool {
-  return knob(K.MADV_FREE_FOLIO_BATCH) ? folio_likely_mapped_shared(f) : page_mapcount(f) != 1;
+  if (knob(K.MADV_FREE_FOLIO_BATCH)) return folio_likely_mapped_shared(f);
+  return page_mapcount(knob(K.MADV_FREE_ASKS_FIRST_PAGE) ? compound_head(f) : f) != 1;
 }
 function madvise_free_folio(mm: u32, page: u32, n: u32, f: u32): void {
   if (knob(K.MADV_FREE_SKIPS_SHARED) && total_mapcount(f) != n) {

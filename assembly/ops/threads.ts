@@ -278,7 +278,10 @@ function run_populate(): u32 {
   const flags = op_flags(word);
   if (!(vmf_foll() & FOLL_STARTED)) {
     if (!knob(K.MADV_POPULATE)) return R.REFUSED;
-    if (flags & F_POPULATE_WRITE && !(vm_flags(mm, page) & VM_WRITE)) return R.REFUSED;
+    // Its VMA may have gone while it slept.
+    const vma = vm_flags(mm, page);
+    if (!(vma & VM_READ)) return R.FAULT;
+    if (flags & F_POPULATE_WRITE && !(vma & VM_WRITE)) return R.REFUSED;
     set_vmf_foll((flags & F_POPULATE_WRITE ? F_GUP_WRITE : 0) | FOLL_STARTED);
   }
   return gup_loop(mm, page, vmf_foll());
