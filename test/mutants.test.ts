@@ -187,6 +187,10 @@ describe('the reasons', () => {
     assert.equal(reasonFor({ name: '-swapin.keeps_uffd_wp' }), undefined);
   });
 
+  it('are about mutants that there are', () => {
+    assert.deepEqual(staleReasons(mutants), []);
+  });
+
   it('that no survivor needs are told', () => {
     const stale = staleReasons([{ name: '+copy.keeps_uffd_wp' }]);
     assert.ok(!stale.includes('+copy.keeps_uffd_wp'));

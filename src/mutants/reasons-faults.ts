@@ -77,6 +77,7 @@ export const REASONS_FAULTS: readonly Reason[] = [
   equivalent(
     'fork.early_copy_pinned and fork.split_pinned_pmd came in one release.',
     'fork.ts copy_huge_pmd: !special && knob(K.FORK_EARLY_COPY) -> !special',
+    'fork.ts copy_huge_pmd: !special && knob(K.FORK_EARLY_COPY) && knob(K.FORK_SPLITS_PINNED_PMD) -> *',
   ),
   equivalent(
     'No kernel without migrate_pmd.carries_uffd_wp, or without fork.wp_by_child_vma, puts uffd-wp into the migration entry of a huge page.',
@@ -96,6 +97,7 @@ export const REASONS_FAULTS: readonly Reason[] = [
   ),
   equivalent(
     'Every kernel of the table accepts a broken COW at the PMD level, too.',
+    'gup.ts can_follow_write: if (huge && !knob(K.FOLLOW_PMD_COW)) -> if (false)',
     'gup.ts can_follow_write: huge && !knob(K.FOLLOW_PMD_COW) -> !knob(K.FOLLOW_PMD_COW)',
     'gup.ts can_follow_write: huge -> !(huge)',
   ),
@@ -115,10 +117,21 @@ export const REASONS_FAULTS: readonly Reason[] = [
     'migrate.ts try_share_anon_rmap: knob(K.REUSE_EXCLUSIVE) && PageAnonExclusive(f) -> PageAnonExclusive(f)',
   ),
   equivalent(
+    'That a swap entry remembers PageAnonExclusive, that it is asked and that its cell carries it came in one release.',
+    'memory.ts do_swap_page: knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.SWAPIN, Column.EXCLUSIVE)) -> *',
+    'memory.ts do_swap_page: knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.SWAPIN, Column.EXCLUSIVE)) && pte_swp_exclusive(e) -> pte_swp_exclusive(e)',
+  ),
+  equivalent(
     'Every kernel that asks this way for the owner of a page has reuse.ksm_check.',
     'memory.ts wp_can_reuse_anon_folio: knob(K.REUSE_KSM_CHECK) && PageKsm(f) -> PageKsm(f)',
   ),
   // ---- GUP
+  equivalent(
+    'Every VMA of the model is private and may become writable.',
+    'gup.ts should_force_cow_break: !is_cow_mapping(vma) || foll & FOLL_WRITE -> foll & FOLL_WRITE',
+    'gup.ts gup_flags: flags & F_GUP_BREAK_COW && is_cow_mapping(vma) -> flags & F_GUP_BREAK_COW',
+    'gup.ts gup_must_unshare: knob(K.GUP_UNSHARE_LONGTERM) && foll & FOLL_LONGTERM && is_cow_mapping(vma) -> knob(K.GUP_UNSHARE_LONGTERM) && foll & FOLL_LONGTERM',
+  ),
   equivalent(
     'v5.8, which alone has gup.as_write, knows no way to opt out: what need not break COW there is a call for writing as it is.',
     'gup.ts gup_flags: knob(K.GUP_AS_WRITE) && should_force_cow_break(vma, foll) -> knob(K.GUP_AS_WRITE)',
@@ -135,6 +148,7 @@ export const REASONS_FAULTS: readonly Reason[] = [
   // ---- faults
   equivalent(
     'A fault on a read-only PMD is for writing or for unsharing, never both.',
+    'huge_memory.ts do_huge_pmd_wp_page: knob(K.HUGE_ZERO_WRITE_ALLOCATES) && flags & FAULT_FLAG_WRITE && !unshare -> knob(K.HUGE_ZERO_WRITE_ALLOCATES) && flags & FAULT_FLAG_WRITE',
     'huge_memory.ts do_huge_pmd_wp_page: knob(K.HUGE_ZERO_WRITE_ALLOCATES) && flags & FAULT_FLAG_WRITE -> knob(K.HUGE_ZERO_WRITE_ALLOCATES)',
   ),
   unobservable(

@@ -54,10 +54,6 @@ const BASIC: readonly Reason[] = [
     'memory.ts handle_pud_fault: flags & write_like(knob(K.FAULT_BC_PUD)) && !pte_write(pud) -> *',
   ),
   equivalent(
-    'A store meets a writable PMD only through a stale translation; reuse writes the same entry as setting it accessed and dirty does.',
-    'memory.ts handle_mm_fault: flags & write_like(knob(K.FAULT_BC_PMD)) && !pte_write(e) -> flags & write_like(knob(K.FAULT_BC_PMD))',
-  ),
-  equivalent(
     'None is no marker.',
     'memory.ts do_anonymous_page: orig != 0 && pte_marker_uffd_wp(orig) -> pte_marker_uffd_wp(orig)',
   ),
@@ -89,10 +85,6 @@ const BASIC: readonly Reason[] = [
     'memory.ts wp_page_copy_install: if (!is_special_pfn(old)) -> if (true)',
   ),
   equivalent(
-    'That a swap entry remembers PageAnonExclusive, that it is asked and that its cell carries it came in one release.',
-    'memory.ts do_swap_page: knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.SWAPIN, Column.EXCLUSIVE))*',
-  ),
-  equivalent(
     'Kernels that map writable on a read clear uffd-wp from swap entries of what is not registered any more.',
     'memory.ts do_swap_page: (vma & VM_UFFD_WP) != 0 && (kept & _PAGE_UFFD_WP) != 0 -> (kept & _PAGE_UFFD_WP) != 0',
   ),
@@ -104,16 +96,6 @@ const BASIC: readonly Reason[] = [
     'gup.ts gup_fast: only -> !(only)',
   ),
   equivalent(
-    'Every VMA of the model is private and may become writable.',
-    'gup.ts should_force_cow_break: !is_cow_mapping(vma) || foll & FOLL_WRITE -> foll & FOLL_WRITE',
-    'gup.ts gup_flags: flags & F_GUP_BREAK_COW && is_cow_mapping(vma) -> flags & F_GUP_BREAK_COW',
-    'gup.ts gup_must_unshare: knob(K.GUP_UNSHARE_LONGTERM) && foll & FOLL_LONGTERM && is_cow_mapping(vma) -> *',
-  ),
-  equivalent(
-    'Every kernel of the table has follow_pmd.accepts_cow.',
-    'gup.ts can_follow_write: if (huge && !knob(K.FOLLOW_PMD_COW)) -> if (false)',
-  ),
-  equivalent(
     'The entry that a broken COW left is dirty.',
     'gup.ts can_follow_write: (foll & FOLL_COW) != 0 && pte_dirty(e) -> (foll & FOLL_COW) != 0',
   ),
@@ -122,22 +104,11 @@ const BASIC: readonly Reason[] = [
     'gup.ts follow_page_mask: foll & FOLL_WRITE && !pte_write(pud) -> foll & FOLL_WRITE',
   ),
   equivalent(
-    'fork.early_copy_pinned and fork.split_pinned_pmd came in one release.',
-    'fork.ts copy_huge_pmd: !special && knob(K.FORK_EARLY_COPY) && knob(K.FORK_SPLITS_PINNED_PMD) -> *',
-  ),
-  equivalent(
-    'Markers are installed only by kernels that have fork.marker_by_child_vma as well.',
-    'fork.ts copy_nonpresent_pte: !knob(K.FORK_MARKER_BY_CHILD) || vm_flags(dst, page) & VM_UFFD_WP -> vm_flags(dst, page) & VM_UFFD_WP',
-  ),
-  equivalent(
     'PageAnonExclusive and the cells that carry it came in one release.',
     'huge_memory.ts split_huge_pmd_locked: PageAnonExclusive(head) && knob(cell(C.SPLIT, Column.EXCLUSIVE)) -> PageAnonExclusive(head)',
-    'swapfile.ts unuse_pte: knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.UNUSE, Column.EXCLUSIVE))*',
+    'swapfile.ts unuse_pte: knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.UNUSE, Column.EXCLUSIVE)) -> *',
+    'swapfile.ts unuse_pte: knob(K.REUSE_SWAPIN_EXCLUSIVE) && knob(cell(C.UNUSE, Column.EXCLUSIVE)) && pte_swp_exclusive(e) -> pte_swp_exclusive(e)',
     'vmscan.ts try_to_unmap_one: if (knob(cell(C.SWAPOUT, Column.EXCLUSIVE))) -> if (true)',
-  ),
-  equivalent(
-    'A fault on a read-only PMD is for writing or for unsharing, never both.',
-    'huge_memory.ts do_huge_pmd_wp_page: knob(K.HUGE_ZERO_WRITE_ALLOCATES) && flags & FAULT_FLAG_WRITE && !unshare -> *',
   ),
   equivalent(
     'Every kernel of the table that upgrades has upgrade.honours_soft_dirty.',
@@ -157,10 +128,6 @@ const BASIC: readonly Reason[] = [
     'page.ts page_remove_rmap: if (is_special_pfn(f)) -> if (false)',
     'page.ts page_add_rmap_pmd: if (is_special_pfn(head)) -> if (false)',
     'page.ts page_remove_rmap_pmd: if (is_special_pfn(head)) -> if (false)',
-  ),
-  equivalent(
-    'It is asked of markers only, and each of them is one of uffd-wp.',
-    'pgtable.ts pte_marker_uffd_wp: is_pte_marker(e) && (swp_offset(e) & PTE_MARKER_UFFD_WP) != 0 -> *',
   ),
   equivalent(
     'Whoever calls it has seen that the page is in the swap cache.',

@@ -90,10 +90,6 @@ export const SCENES: readonly Scene[] = [
     program: `mmap A p0..p3; ${writes('A', 0, 1, 2, 3)}uffd_reg A p0..p3 WP; wp A p0; pageout A p1; collapse A p0..p3`,
   },
   {
-    what: 'a collapse whose range begins where there is no page table',
-    program: 'mmap A p0..p7; write A p4; collapse A p0..p7',
-  },
-  {
     what: 'a collapse of a range that holds no whole huge page',
     program: 'mmap A p0..p3; write A p0; collapse A p1',
   },
