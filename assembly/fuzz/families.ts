@@ -1,5 +1,5 @@
 // The operations beyond the core come in families. Half of the mixes know none, so that what the core does together is tried
-// as often as ever; the others know one, sometimes two.
+// as often as ever; the others know one and each other one in half of them: it is what families do to each other's pages that breaks.
 import { Op } from '../ops/table';
 import { Focus, focused } from './focus';
 import { draw } from './rng';
@@ -54,7 +54,7 @@ export function draw_families(weights: usize): u32 {
   let known: u32 = 0;
   if (r & 1 && !focused(Focus.CORE)) {
     known |= 1 << (1 + (((r >> 1) & 3) as u32));
-    if (((r >> 3) & 3) == 0) known |= 1 << (1 + (((r >> 5) & 3) as u32));
+    known |= ((r >> 4) & 0x1e) as u32;
   }
   for (let op: u32 = CORE_OPS; op < Op.COUNT; op++) {
     const s = draw();
@@ -64,11 +64,13 @@ export function draw_families(weights: usize): u32 {
   return known;
 }
 
+/** Beside the groups: soft-dirty is tracked. */
+export const BESIDE_SOFT_DIRTY: u32 = 1 << 6;
 /**
  * Groups of the core (bit = group, mixes.ts) that a mix of these families has whatever else is drawn, each in half of them.
  * What the families' ops may lose of a page, sharers, protection, a swap entry, its place in a huge page, comes from there.
  */
 export function companions(known: u32): u32 {
   const r = draw();
-  return known != 0 ? (r as u32) & 0x3e : 0;
+  return known != 0 ? (r as u32) & (0x3e | BESIDE_SOFT_DIRTY) : 0;
 }

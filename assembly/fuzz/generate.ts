@@ -10,7 +10,7 @@ import {
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES, PICK_HANDLE, PICK_MM, Strategy } from './area';
 import {
-  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, HABIT_WIDE, make_mixes, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS,
+  AFTER_ACCESS, HABIT_DAX, HABIT_LONG, HABIT_THP, HABIT_WIDE, make_mixes, mix_families, MIX_ALL, MIX_FLAGS, MIX_GUP, MIX_HABITS,
   MIX_PAIRS, MIX_PMD, MIX_SECOND, MIX_THREAD2,
 } from './mixes';
 import { below, draw, seed_stream, shard_key } from './rng';
@@ -34,6 +34,7 @@ export const NO_MM: u64 = NEEDS_HANDLE | (ONE << Op.SWAPOFF) | (ONE << Op.MIGRAT
 /** Only these run on a CPU of their own and can be the first of a concurrent pair. */
 export const ACCESSES: u64 = ONE_PAGE;
 
+const MIXES_TRIED: u32 = 16;
 const ONES: u64 = 0x1111111111111111;
 let key: u64 = 0;
 let random: bool = false;
@@ -84,12 +85,25 @@ function use_pages(page: u32): void {
 export function program_begin(index: u32): u64 {
   seed_stream(key, index);
   const r = draw();
-  mix = MIXES + (((r >> 56) % NR_MIXES) as usize) * MIX_SIZE;
-  thread2 = load<u16>(mix, MIX_THREAD2);
-  pairs = load<u32>(mix, MIX_PAIRS);
+  use_mix(((r >> 56) % NR_MIXES) as u32);
   after_access = 0;
   use_pages(((r >> 53) & 7) as u32);
   return r;
+}
+function use_mix(i: u32): void {
+  mix = MIXES + (i as usize) * MIX_SIZE;
+  thread2 = load<u16>(mix, MIX_THREAD2);
+  pairs = load<u32>(mix, MIX_PAIRS);
+}
+/** Takes a mix that knows all of `families`, if one is near the one drawn. */
+export function program_families(families: u32): void {
+  const drawn = ((mix - MIXES) / MIX_SIZE) as u32;
+  for (let k: u32 = 0; k < MIXES_TRIED; k++) {
+    const i = (drawn + k) % NR_MIXES;
+    if ((families & ~mix_families(i)) != 0) continue;
+    use_mix(i);
+    return;
+  }
 }
 /** Takes the pages of another program as the hot ones. */
 export function program_pages(page: u32): void {
@@ -180,29 +194,45 @@ export function draw_op(second: bool): u32 {
   return word | OP_PAIR | (((r >> 32) as u32) << OP_SCHEDULE_SHIFT);
 }
 
-/** A registered page without an entry, the first from `start` on; `from` if there is none. */
+/** A registered, writable page without an entry, the first from `start` on; `from` if there is none. */
 function empty_page(mm: u32, from: u32, start: u32): u32 {
   for (let k: u32 = 0; k < 8; k++) {
     const page = (start + k) & 7;
     const pmd = pmd_at(mm, page >> 2);
-    if (page == from || !(vm_flags(mm, page) & VM_UFFD) || (pmd != _PAGE_TABLE && pmd != 0)) continue;
+    const vma = vm_flags(mm, page);
+    if (page == from || !(vma & VM_UFFD) || !(vma & VM_WRITE) || (pmd != _PAGE_TABLE && pmd != 0)) continue;
     if (pmd == 0 || pte_at(mm, page) == 0) return page;
   }
   return from;
+}
+/** Is there an entry for some page of this argument? */
+function has_entry(mm: u32, page: u32): bool {
+  const pmd = pmd_at(mm, arg_first(page) >> 2);
+  if (page < 8 && pmd == _PAGE_TABLE) return pte_at(mm, page) != 0;
+  return pmd != 0;
 }
 /** A move of `page`, or of what is mapped; the program goes on where the pages went, as a rule. */
 function draw_move(op: u32, mm: u32, page: u32, r: u64): u32 {
   let from = page == PAGE_ARG_ALL ? PAGE_ARG_PMD0 + (hot >> 2) : page;
   if (!vm_flags(mm, arg_first(from)) && r & 7) from = vm_flags(mm, hot) ? hot : from;
-  let to = PAGE_ARG_PMD0 + PAGE_ARG_PMD1 - from;
+  const other = PAGE_ARG_PMD0 + PAGE_ARG_PMD1 - from;
+  // What is filled must be empty and registered.
+  if (op == Op.UFFD_MOVE && from >= 8 && r & 7 && !(vm_flags(mm, arg_first(other)) & VM_UFFD && pmd_at(mm, other & 1) == 0)) from = hot;
+  // Where nothing is, nothing moves.
+  if ((r >> 11) & 7 && !has_entry(mm, from)) return op_word(Op.WRITE, mm, arg_first(from), 0, 0);
+  let to = other;
   if (from < 8) {
     // Next to it, in the same place of the other PMD, or anywhere.
     const way = ((r >> 3) & 7) as u32;
     to = way < 2 ? from ^ 1 : way < 5 ? from ^ 4 : ((r >> 6) & 7) as u32;
     if (to == from) to = from ^ 2;
     if (op == Op.UFFD_MOVE) {
-      to = empty_page(mm, from, to);
-      if (to == from) return op_word(Op.UFFD_REG, mm, from ^ 1, 0, load<u16>(mix + (Op.UFFD_REG << 3), MIX_FLAGS));
+      const there = empty_page(mm, from, to);
+      if (there == from) {
+        const flags: u32 = load<u16>(mix + ((Op.UFFD_REG << 3) | (((r >> 14) & 3) << 1) as u32), MIX_FLAGS);
+        return op_word(Op.UFFD_REG, mm, vm_flags(mm, to) ? to : from ^ 1, 0, flags);
+      }
+      to = there;
     }
   }
   if ((r >> 9) & 3) use_pages(from < 8 ? to : hot ^ 4);

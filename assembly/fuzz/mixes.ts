@@ -12,7 +12,7 @@ import {
   F_UFFD_EVENT_REMAP, F_UFFD_EVENT_REMOVE, F_UFFD_EVENT_UNMAP, F_UFFD_MISSING, F_UFFD_WP_ASYNC, F_UFFD_WP_UNPOPULATED, Op,
 } from '../ops/table';
 import { MIX_SIZE, MIXES, NR_MIXES } from './area';
-import { companions, CORE_OPS, draw_families, Family } from './families';
+import { BESIDE_SOFT_DIRTY, companions, CORE_OPS, draw_families, Family } from './families';
 import { Focus, focus_groups, focused } from './focus';
 import { below, draw, seed_stream } from './rng';
 
@@ -69,6 +69,12 @@ function group(op: u32): u32 {
   if (op == Op.PAGEOUT || op == Op.SWAPOFF) return 4;
   return op == Op.THP_SPLIT ? 5 : 0;
 }
+/** Does an op come with groups that families want? Sharers that leave and huge pages in pieces are what most of it is about. */
+function brought(op: u32, beside: u32): bool {
+  if (op == Op.EXIT) return ((beside >> 1) & 1) != 0;
+  if (op == Op.THP_SPLIT) return ((beside >> 5) & 1) != 0 && !focused(Focus.SMALL);
+  return op == Op.CLEAR_REFS && (beside & BESIDE_SOFT_DIRTY) != 0;
+}
 /** How much likelier an op is in a context: an access right after an access seldom faults. */
 function fitting(op: u32, context: u32): u32 {
   const access = op == Op.READ || op == Op.WRITE;
@@ -85,6 +91,7 @@ function suiting(op: u32, context: u32): u32 {
     case Op.UNWP: return uffd == 0 ? 0 : uffd == 2 ? 3 : 1;
     case Op.WAKE: return uffd == 2 ? 3 : 0;
     case Op.UFFD_MOVE: return uffd == 0 ? 0 : 2;
+    case Op.MREMAP: return uffd == 0 ? 1 : 2;
     case Op.UFFD_UNREG: case Op.UFFD_CLOSE: return uffd == 0 ? 0 : uffd;
     case Op.PAGEMAP_SCAN: return uffd == 0 ? 1 : 3;
     case Op.UFFD_COPY: case Op.UFFD_ZEROPAGE: return uffd == 0 ? 0 : uffd == 2 ? 4 : 1;
@@ -162,7 +169,7 @@ function make_mix(mix: usize, weights: usize, beside: u32): void {
   groups |= focus_groups();
   for (let op: u32 = 0; op < CORE_OPS; op++) {
     const s = draw();
-    const enabled = ((groups >> group(op)) & 1) != 0 && (s & 15) < (presence(op) as u64);
+    const enabled = brought(op, beside) || (((groups >> group(op)) & 1) != 0 && (s & 15) < (presence(op) as u64));
     store<u8>(weights + (op as usize), enabled ? usual(op) * (1 + (((s >> 4) & 3) as u32)) : 0);
   }
   const dax = ((r >> 11) & 31) == 0;
@@ -228,6 +235,10 @@ function register_mode(r: u64): u32 {
   return n < 3 ? 0 : n < 6 ? F_UFFD_MISSING : F_UFFD_BOTH;
 }
 
+/** Families that a mix knows, bit = family. */
+export function mix_families(i: u32): u32 {
+  return load<u8>(MIXES + (i as usize) * MIX_SIZE, MIX_FAMILIES);
+}
 /** Draws all mixes of a shard: a pure function of its key. */
 export function make_mixes(key: u64): void {
   // Streams of their own: the core of a mix is the same with and without families that want nothing of it.

@@ -5,7 +5,8 @@ import {
   arg_first, F_MMAP_DAX, Op, op_code, op_flags, op_mm, op_page, op_target, op_word, op_y, PAGE_ARG_ALL, PAGE_ARG_PMD0,
 } from '../ops/table';
 import { CORPUS_COUNT, CORPUS_LENGTHS, CORPUS_WORDS, FRESH, PLAN, PROGRAM_BYTES } from './area';
-import { ACCESSES, MOVES, NO_MM, ONE_PAGE, program_pages, RANGE } from './generate';
+import { family, Family } from './families';
+import { ACCESSES, MOVES, NO_MM, ONE_PAGE, program_families, program_pages, RANGE } from './generate';
 import { below, draw } from './rng';
 
 const LONGEST: u32 = MAX_OPS;
@@ -103,12 +104,20 @@ function edit(n: u32): u32 {
   return grown;
 }
 
+/** Families of the first n ops of the plan, but for the core. */
+function families_of(n: u32): u32 {
+  let found: u32 = 0;
+  for (let i: u32 = 0; i < n; i++) found |= 1 << family(op_code(load<u32>(slot(i))));
+  return found & ~(1 << Family.CORE);
+}
+
 /** Plans a mutant. The corpus must not be empty. Returns the number of slots. */
 export function plan_mutant(): u32 {
   const r = draw();
   const base = below(r, corpus_count());
   let n = corpus_length(base);
   memory.copy(PLAN, CORPUS_WORDS + (base as usize) * PROGRAM_BYTES, (n as usize) << 2);
+  if (r >> 61 & 1) program_families(families_of(n));
   program_pages(arg_first(op_page(corpus_word(base, below(r >> 32, n)))));
   // Most only go on where the base reached something new, the others change how it got there.
   if ((r >> 62) != 0) {

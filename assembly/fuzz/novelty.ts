@@ -9,10 +9,11 @@ import {
   is_swap_pte, mm_at, pmd_trans_huge, pte_at, pte_pfn, pte_present, swp_offset, _PAGE_ACCESSED, _PAGE_USER,
 } from '../mm/pgtable';
 import { vm_flags, VM_SOFTDIRTY, VM_UFFD, VM_WRITE } from '../mm/vma';
-import { arg_first, op_mm, op_page } from '../ops/table';
+import { arg_first, op_code, op_mm, op_page, op_target } from '../ops/table';
 import {
   KNOWN_POINTS, NEWS_POINT, NOVEL, NOVEL_COUNT, NOVEL_HEADER, NOVEL_MAX, NOVEL_NEWS, NOVEL_RECORD,
 } from './area';
+import { MOVES } from './generate';
 
 let news: u32 = 0;
 /** Ops of the program up to the last one that left a new state. */
@@ -80,7 +81,11 @@ function slot_state(slot: u32): u32 {
 // @ts-ignore: decorator
 @inline export function note_state(word: u32, n: u32): void {
   const touched = load<u32>(TOUCHED);
-  const at: u32 = touched ? ctz(touched) : (op_mm(word) << 3) | arg_first(op_page(word));
+  const own = op_mm(word) << 3;
+  // Of what moved, where it went tells more than where it was.
+  const there = own | arg_first(op_target(word));
+  const moved = ((MOVES >> op_code(word)) & 1) != 0 && ((touched >> there) & 1) != 0;
+  const at: u32 = moved ? there : touched ? ctz(touched) : own | arg_first(op_page(word));
   const bit = abstract_state(at >> 3, at & 7);
   const byte = STATES + ((bit >> 3) as usize);
   const old: u32 = load<u8>(byte);
