@@ -32,6 +32,23 @@ export const SCENES: readonly Scene[] = [
       'mmap A p0..p3 thp; write A p0; uffd_reg A p0..p3 WP; wp A p0..p3; migrate_begin A p0; fork A->B; migrate_end; write A p0',
   },
   {
+    what: 'fork, with the registration, while a protected huge page is on its way',
+    program:
+      'mmap A p0..p3 thp; write A p0; uffd_reg A p0..p3 WP EVENT_FORK; wp A p0..p3; migrate_begin A p0; fork A->B; migrate_end; write B p0',
+  },
+  {
+    what: 'a huge page is discarded while it is on its way to other frames',
+    program: 'mmap A p0..p3 thp; write A p0; migrate_begin A p0; dontneed A p0..p3; migrate_end; read A p0',
+  },
+  {
+    what: 'all of a file that a huge PUD maps is dropped',
+    program: 'mmap A dax; read A p0; dontneed A p0..p7',
+  },
+  {
+    what: 'a long-term pin, for writing, of a page given to reclaim',
+    program: 'mmap A p0; write A p0; madv_free A p0; h=gup A p0 W PIN LONGTERM',
+  },
+  {
     what: 'fork finds no memory for the copy of a pinned page, before another page and a huge one',
     program: `${held(3)}${remnant('p0')}${remnant('p1')}mmap A p4..p7 thp; write A p4; h3=gup A p0 W PIN; fork A->B; write A p4`,
   },
