@@ -129,10 +129,6 @@ const PROTECTION: readonly Reason[] = [
     'mprotect.ts change_pmd_migration: !knob(K.MIGRATE_PMD_CARRIES_WP) -> knob(K.MIGRATE_PMD_CARRIES_WP)',
   ),
   equivalent(
-    'Only where a restored dirty bit makes an entry writable (arch.mkdirty_sets_write) is there anything to take back.',
-    '-migrate.wrprotects_last',
-  ),
-  equivalent(
     'Between the two looks nothing but swap-ins happens here, and the first one has refused what a swap-in would bring back protected.',
     '-collapse.checks_wp_again',
   ),

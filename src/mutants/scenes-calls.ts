@@ -185,4 +185,54 @@ export const SCENES_CALLS: readonly Scene[] = [
     what: 'MADV_COLLAPSE over a range with a guard and one without',
     program: 'mmap A p0..p7 anon; write A p0; guard_install A p1; write A p4; collapse A p0..p7',
   },
+  {
+    what: 'a first write beside a mapping whose anon_vma it can share, and both become one',
+    program: 'mmap A p2 anon; write A p2; mprotect A p2 R; mmap A p1 anon; write A p1; mprotect A p2 RW',
+  },
+  {
+    what: 'a mapping that is new since clear_refs moves beside one that is not',
+    program: 'mmap A p0 anon; clear_refs A; mmap A p4 anon; mremap A p4->p1',
+  },
+  {
+    what: 'a mapping is unregistered beside one that is new since clear_refs',
+    program: 'mmap A p0 anon; clear_refs A; uffd_reg A p0 WP; mmap A p1 anon; uffd_unreg A p0',
+  },
+  {
+    what: 'a registered mapping moves beside one that is not registered',
+    program: 'mmap A p0 anon; mmap A p4 anon; uffd_reg A p0 WP; mremap A p0->p5',
+  },
+  {
+    what: 'a swap entry moves while the CPU knows where another page is',
+    program: 'mmap A p0..p3 anon; write A p0; pageout A p0; write A p1; mremap A p0->p4',
+  },
+  {
+    what: 'a huge page becomes read-only and writable again',
+    program: 'mmap A p0..p3 anon thp; write A p0; mprotect A p0..p3 R; mprotect A p0..p3 RW',
+  },
+  {
+    what: 'fork into a uffd of its own while a protected huge page migrates',
+    program:
+      'mmap A p0..p3 anon thp; uffd_reg A p0..p3 WP EVENT_FORK; write A p0; wp A p0..p3; migrate_begin A p0; fork A->B; migrate_end; write B p0',
+  },
+  {
+    what: 'no memory for a collapse',
+    program: `mmap A p0..p3 anon; write A p0; mmap A p4..p7 anon thp; ${HELD_HUGE_PAGES}write A p4; collapse A p0..p3`,
+  },
+  {
+    what: 'MADV_UNMERGEABLE of merged pages, of which one is protected',
+    program:
+      'mmap A p0..p3 anon; mergeable A p0..p3; write A p0 same; write A p1 same; ksm_merge; uffd_reg A p0..p3 WP; wp A p0; unmergeable A p0..p3',
+  },
+  {
+    what: 'MADV_DONTNEED of a huge PUD',
+    program: 'mmap A p0..p7 dax; read A p0; dontneed A p0..p7',
+  },
+  {
+    what: 'a huge page is unmapped while it migrates',
+    program: 'mmap A p0..p3 anon thp; write A p0; migrate_begin A p0; munmap A p0..p3; migrate_end',
+  },
+  {
+    what: 'a load from a private file mapping of which a part is gone',
+    program: 'mmap A p0..p7 dax; munmap A p7; read A p0',
+  },
 ];
