@@ -15,18 +15,20 @@ const { ops } = engine.catalogue;
 interface Change {
   readonly cell?: (cell: Cell) => Cell;
   readonly outcome?: (outcome: Outcome) => Outcome;
+  readonly order?: (outcomes: readonly Outcome[]) => Outcome[];
 }
 
 /** The model against itself with op `at`, from 1, changed: field of the difference that counts, and the rows that applied. */
 function judged(kernel: string, layout: PageLayout, program: string, at: number, change: Change): string[] {
   const words = parseProgram(program, ops);
   const [mine] = new ModelBackend(modelSpec(kernel, engine.catalogue), engine).runSync([words]);
-  const { cell = (same: Cell) => same, outcome = (same: Outcome) => same } = change;
+  const { cell = (same: Cell) => same, outcome = (same: Outcome) => same, order } = change;
   const theirs: Run = {
     ops: mine!.ops.map((seen, op) => {
       if (op !== at - 1) return seen;
       const cells = seen.cells.map((row) => row?.map((one) => (one.kind === 'present' ? cell(one) : one)));
-      return { ...seen, cells, outcomes: seen.outcomes.map(outcome) };
+      const outcomes = seen.outcomes.map(outcome);
+      return { ...seen, cells, outcomes: order ? order(outcomes) : outcomes };
     }),
   };
   const open = new OpenTable(kernel);
@@ -37,6 +39,23 @@ function judged(kernel: string, layout: PageLayout, program: string, at: number,
 const mapped = (cell: Cell): Cell => ({ ...cell, mapcount: 7 });
 const copied = (cell: Cell): Cell => ({ ...cell, large: false });
 const faults = (by: number) => (outcome: Outcome) => ({ ...outcome, faults: outcome.faults! + by });
+
+describe('two wake-ups', () => {
+  const order = (outcomes: readonly Outcome[]) => outcomes.toReversed();
+
+  it('may come to run in either order', () => {
+    const apart =
+      'mmap A p0..p3; uffd_reg A p2 MISSING; uffd_reg A p0 MISSING; read A p0; read A p2; uffd_unreg A p0..p3';
+    assert.deepEqual(judged('v6.18', 'pte', apart, 6, { order }), ['two-wake-ups 1']);
+    const other = (outcome: Outcome) => (outcome.op === 3 ? { ...outcome, result: 3 } : outcome);
+    assert.deepEqual(judged('v6.18', 'pte', apart, 6, { outcome: other, order }), ['woken']);
+  });
+
+  it('not where it is one', () => {
+    const one = 'mmap A p0; uffd_reg A p0 MISSING; read A p0; write A p0; uffd_unreg A p0';
+    assert.deepEqual(judged('v6.18', 'pte', one, 5, { order }), ['woken']);
+  });
+});
 
 describe('a pin that meets itself', () => {
   const owner = 'mmap A p0..p3 thp; write A p0; fork A->B; write B p2; exit A; ';

@@ -38,8 +38,6 @@ const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
   'T1-15': /read-only long-term pin/,
   'T1-19b': /fast-only/,
   'T2-06': /NUMA hinting/,
-  'T2-15': /does not hold its userfaultfd/,
-  'T2-16': /does not hold its userfaultfd/,
   'T2-18': /does not scan/,
   'T2-19': /does not scan/,
   'T3-02a': /several NUMA nodes/,
@@ -51,9 +49,6 @@ const INEXPRESSIBLE: Readonly<Record<string, RegExp>> = {
   'T3-06': /ksmd/,
   'T3-07': /ksmd/,
 };
-
-/** What only a look at struct page shows by then. */
-const INVISIBLE: ReadonlySet<string> = new Set(['T3-09', 'T3-14']);
 
 /** Does the kernel, as modelled, fail the test? On what user space sees there. */
 function isBroken(made: Plan, spec: KernelSpec): boolean {
@@ -112,7 +107,7 @@ describe('export as C', () => {
       if (entry.id in INEXPRESSIBLE) continue;
       const made = plan(engine, ofEntry(entry));
       // A warning breaks no promise.
-      const seen = !entry.warning && !INVISIBLE.has(entry.id);
+      const seen = !entry.warning;
       assert.equal(isBroken(made, entry.spec), seen, entry.id);
       assert.equal(made.shows, seen, entry.id);
       const trial = { ...made, text: printProgram(made.words, ops), idle: made.may };

@@ -45,6 +45,13 @@ rows('pagemap_scan', [
     leaf: { A0: 'marker GUARD U' },
   },
   {
+    row: '.. which stays under another guard',
+    on: releases('v6.18'),
+    given: `${ASYNC}; guard_install A p0; pagemap_scan A p0 WP`,
+    when: 'guard_install A p0',
+    leaf: { A0: 'marker GUARD U' },
+  },
+  {
     row: '.. which stays when the registration goes',
     on: releases('v6.18'),
     given: `${ASYNC}; guard_install A p0; pagemap_scan A p0 WP`,

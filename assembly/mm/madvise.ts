@@ -225,7 +225,8 @@ export function madvise_guard_install(mm: u32, mask: u32): void {
   for (let rest = mask; rest != 0; rest &= rest - 1) {
     const page = ctz(rest);
     if (pmd_none(pmd_at(mm, page >> 2))) set_pmd_at(mm, page >> 2, _PAGE_TABLE);
-    set_pte_at(mm, page, make_pte_marker(PTE_MARKER_GUARD));
+    // One that stands stays as it is, with bits beside the marker.
+    if (!is_guard_pte_marker(pte_at(mm, page))) set_pte_at(mm, page, make_pte_marker(PTE_MARKER_GUARD));
   }
 }
 export function madvise_guard_remove(mm: u32, mask: u32): void {

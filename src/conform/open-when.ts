@@ -123,3 +123,10 @@ export function freedUnderRing({ ops, words }: Place): boolean {
   );
   return registers && all.some(({ code }) => code === vocabulary.code('madv_free'));
 }
+
+/** The same ends of threads in another order, each thread on a page of its own? */
+export function apartInAnotherOrder(model: string, kernel: string, { words }: Place): boolean {
+  const ends = (text: string) => text.split(', ').toSorted();
+  const pages = ends(model).map((end) => decodeOp(words[Number(/\d+/.exec(end)?.[0] ?? 1) - 1]!).page);
+  return ends(model).join() === ends(kernel).join() && new Set(pages).size === pages.length;
+}

@@ -3,6 +3,7 @@ import type { OpInfo } from '../engine/optable.js';
 import { Comparison, type Difference, type Field, type Place, type Ruling } from './compare.js';
 import type { PageLayout } from './observed.js';
 import {
+  apartInAnotherOrder,
   batchFillsMidway,
   forcedOntoAbsentHugePage,
   freedUnderRing,
@@ -63,6 +64,15 @@ export const OPEN: readonly OpenRow[] = [
     ends: true,
   },
   {
+    id: 'two-wake-ups',
+    ops: ['uffd_unreg'],
+    fields: ['woken'],
+    when: ({ model, kernel }, place) => apartInAnotherOrder(model, kernel, place),
+    masked: 'which thread goes on first, of two that sleep in two VMAs that one UFFDIO_UNREGISTER takes out',
+    reason:
+      'Each VMA is one wake-up. Who of the two comes to run first is up to the scheduler: on 6.18.44 the last, in the emulator the first.',
+  },
+  {
     id: 'ring-leaves-pages-clean',
     ops: ['pageout'],
     fields: ['kind'],
@@ -94,9 +104,20 @@ export interface UnsentRow {
 export const UNSENT: readonly UnsentRow[] = [
   {
     id: 'no-system-call',
-    unsent:
-      'numa_hint; migrate, at once or in two steps; KSM; a DAX mapping; read-only long-term pins, BREAK_COW, DONT_COW, fast-only',
+    unsent: 'numa_hint; a DAX mapping; read-only long-term pins, BREAK_COW, DONT_COW, fast-only',
     reason: 'Nothing in user space asks for it; GUP becomes the nearest flavour that a system call takes.',
+  },
+  {
+    id: 'one-node',
+    unsent: 'migrate, at once or in two steps',
+    reason:
+      'move_pages moves between NUMA nodes, and neither guests nor most machines have two; no call stops midway, where the entries that matter are. src/conform/claims/clear-refs-misses-migrating-pages.c does without a program: it races.',
+  },
+  {
+    id: 'whose-ksmd',
+    unsent: 'mergeable, unmergeable, ksm_merge',
+    reason:
+      'ksmd scans at its own pace, merges a page only after two rounds of unchanged contents, and merges it with equal ones anywhere, also of other processes: which pages are one would not be the doing of the program. src/conform/claims/ksm-drops-uffd-wp.c asks for what can be told.',
   },
   {
     id: 'held-read-pin',

@@ -9,15 +9,16 @@ import { encodeGolden, type GoldenFile, type GoldenTrace } from './golden.js';
 import type { Capability, PageLayout } from './observed.js';
 import { SELFTESTS, trialOf } from './selftests.js';
 import type { Target } from './target.js';
+import { TAUGHT } from './taught.js';
 
 /** Generated programs of each layout. */
-const GENERATED: Readonly<Record<PageLayout, number>> = { pte: 160, pmd: 60 };
+const GENERATED: Readonly<Record<PageLayout, number>> = { pte: 180, pmd: 70 };
 const SEED = 20200810n;
 const OPS = 32;
 /** A program is kept if the kernel does the same so many times in a row. */
 const TIMES = 3;
 
-/** Programs with a purpose, as `can` allows them, each once: those of the bug corpus and of the selftests. */
+/** Programs with a purpose, as `can` allows them, each once: of the bug corpus, of the selftests, and what taught the model. */
 export function directedPrograms(
   engine: Engine,
   spec: KernelSpec,
@@ -31,7 +32,7 @@ export function directedPrograms(
   const triggers = CORPUS.map(({ trigger }) => trigger).filter((text) => /\bthp\b/.test(text) === (layout === 'pmd'));
   const cases = SELFTESTS.filter((selftest) => selftest.layout === layout);
   const asked = [
-    ...triggers.map((text) => parseProgram(text, ops)),
+    ...[...triggers, ...TAUGHT[layout]].map((text) => parseProgram(text, ops)),
     ...cases.map((selftest) => trialOf(selftest, ops).words),
   ];
   const programs = asked.map((words) => expresser.program(words)).filter((words) => words.length > 1);

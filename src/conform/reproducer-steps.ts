@@ -149,6 +149,8 @@ export class Steps {
       case 'uffd_copy':
       case 'uffd_zeropage':
         return this.#uffd(k, name, fields, mapped);
+      case 'uffd_move':
+        return this.#uffdMove(k, fields, mapped);
       default:
         return this.#range(k, name, fields, mapped);
     }
@@ -256,6 +258,14 @@ export class Steps {
       this.uses.add('FILL');
       this.#call('do_fill', k, mm, hex(asked), name === 'uffd_zeropage' ? 1 : 0, this.#has(fields, 'WP') ? 1 : 0);
     } else this.#call('do_protect', k, mm, hex(asked), name === 'wp' ? 1 : 0);
+    return 1;
+  }
+
+  #uffdMove(k: number, { mm, page, flags }: OpFields, mapped: number): number {
+    const [from, to] = [pagesOf(page)[0]!, pagesOf(flags & TARGET_MASK)[0]!];
+    if (((mapped >> from) & (mapped >> to) & 1) === 0) return this.#skipped(k);
+    this.uses.add('UFFD').add('WAKING').add('UFFD_MOVE');
+    this.#call('do_uffd_move', k, MM_NAMES[mm]!, hex(mask(page)), to);
     return 1;
   }
 

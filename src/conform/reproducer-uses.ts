@@ -6,6 +6,7 @@ export type Use =
   | 'WAKING'
   | 'MODES'
   | 'FILL'
+  | 'UFFD_MOVE'
   | 'SPLICE'
   | 'IO_URING'
   | 'PROCESS_VM'

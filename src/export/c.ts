@@ -205,6 +205,7 @@ const CALLS: Readonly<Record<string, string>> = {
   thp_split: 'a boundary of VMAs inside the huge page, made and taken away again',
   uffd_reg: 'UFFDIO_REGISTER in write-protect mode, unless another one is named',
   uffd_copy: 'UFFDIO_COPY, which wakes',
+  uffd_move: 'UFFDIO_MOVE by the process itself, which wakes',
   uffd_zeropage: 'UFFDIO_ZEROPAGE, which wakes',
   uffd_unreg: 'UFFDIO_UNREGISTER',
   uffd_close: 'the userfaultfd is closed',

@@ -28,10 +28,6 @@ export function translate(program: Uint32Array, ops: readonly OpInfo[], holder: 
     const text = `step ${k + 1}, ${printOp(words[k]!, ops, handle)}`;
     if (fields.pair) throw new Inexpressible(`step ${k + 1}: two ops at once cannot be timed from user space`);
     switch (ops[fields.code]!.name) {
-      case 'uffd_move':
-        throw new Inexpressible(
-          `${text}: UFFDIO_MOVE is for the process itself, which does not hold its userfaultfd here`,
-        );
       case 'numa_hint':
         throw new Inexpressible(`${text}: NUMA hinting cannot be asked for`);
       case 'pagemap_scan':

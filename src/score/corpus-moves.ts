@@ -53,11 +53,13 @@ export const MOVES: readonly CorpusEntry[] = [
     slugs: ['not-exclusive', 'cow-leak', 'pin-detached'],
     trigger:
       'mmap A thp; write A p0; thp_split A p0..p3; uffd_reg A p0..p3; fork A->B; exit B; write A p0; ' +
-      'mremap A p0..p3->p4..p7',
+      'mremap A p0..p3->p4..p7; h=gup A p5 W PIN LONGTERM; fork A->B; write A p5; hread h',
     triggerLength: 6,
-    addedOps: 2,
+    addedOps: 6,
     fix: turnOn('mremap.batch_respects_write'),
-    note: 'f822a9a81a31 (v6.17), fixed in v6.18. A PMD has 4 pages here: registered, they do not move as one table.',
+    note:
+      'f822a9a81a31 (v6.17), fixed in v6.18. A PMD has 4 pages here: registered, they do not move as one table. ' +
+      'What comes after the move shows it to user space: a pin of a page that fork takes for shared.',
   },
   {
     id: 'T3-14',
@@ -66,9 +68,9 @@ export const MOVES: readonly CorpusEntry[] = [
     slugs: ['not-exclusive', 'cow-leak'],
     trigger:
       'mmap A thp; write A p0; thp_split A p0..p3; fork A->B; munmap B p1; munmap B p2; munmap B p3; write A p0; ' +
-      'exit B; write A p0',
+      'read B p0',
     triggerLength: 7,
-    addedOps: 3,
+    addedOps: 2,
     fix: turnOff('mutant.large_reuse_any_mm'),
     note: 'The rule of 1da190f4d0a6 (v6.15) without its test for a single process.',
   },

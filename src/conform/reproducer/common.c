@@ -75,7 +75,7 @@ static char *const base = (char *)(1UL << 40);
 
 /* What the controller asks of a process. Pages are a mask; each run of them is one call. */
 enum code {
-  DO_MAP, DO_UNMAP, DO_PROTECT, DO_ADVISE, DO_SPLIT, DO_CLEAR_REFS, DO_FORK, DO_EXIT, DO_UFFD, DO_CLOSE, DO_MOVE,
+  DO_MAP, DO_UNMAP, DO_PROTECT, DO_ADVISE, DO_SPLIT, DO_CLEAR_REFS, DO_FORK, DO_EXIT, DO_UFFD, DO_CLOSE, DO_MOVE, DO_UFFD_MOVE,
   DO_LOAD, DO_STORE, DO_SPLICE, DO_REGISTER, DO_READV, DO_WRITEV, DO_MEM_READ, DO_MEM_WRITE,
   DO_POPULATE,
 };

@@ -1,4 +1,9 @@
-/* ---- userfaultfd: made by the process whose memory it watches, held by the controller alone ---- */
+/* ---- userfaultfd: made by the process whose memory it watches, held by the controller ---- */
+
+#if USES_UFFD_MOVE
+/* .. and kept by the process, under this number, while it may have to move pages. */
+static int kept_as[NR_MMS] = {-1, -1, -1};
+#endif
 
 #define WP_UNPOPULATED (1UL << 13)
 #define WP_ASYNC (1UL << 15)
@@ -10,9 +15,13 @@ static void open_uffd(int k, int mm, unsigned long features) {
   int theirs = (int)ops[k].value;
   uffds[mm] = (int)syscall(SYS_pidfd_getfd, pidfds[mm], theirs, 0);
   if (uffds[mm] < 0) not_here("pidfd_getfd: %s", strerror(errno));
+#if USES_UFFD_MOVE
+  kept_as[mm] = theirs;
+#else
   ops[k].state = RUNNING;
   post(&(struct command){.op = k, .code = DO_CLOSE, .mm = mm, .argument = theirs});
   settle(k);
+#endif
   struct uffdio_api api = {.api = UFFD_API, .features = UFFD_FEATURE_PAGEFAULT_FLAG_WP | features};
   if (ioctl(uffds[mm], UFFDIO_API, &api) != 0) not_here("no such feature of userfaultfd: %s", strerror(errno));
 }
@@ -83,8 +92,25 @@ static inline void do_wake(int k, const char *text, int mm, unsigned pages) {
   if (ops[k].result == OK) settle_sleepers(mm, pages);
   report(k);
 }
+#if USES_UFFD_MOVE
+static inline void do_uffd_move(int k, const char *text, int mm, unsigned pages, int to) {
+  begin(k, text, mm, -1);
+  if (uffds[mm] >= 0 && kept_as[mm] < 0) not_here("process %c does not hold the userfaultfd that fork made", 'A' + mm);
+  post(&(struct command){.op = k, .code = DO_UFFD_MOVE, .mm = mm, .pages = pages, .argument = to});
+  settle(k);
+  settle_sleepers(mm, ((1u << __builtin_popcount(pages)) - 1) << to);
+  report(k);
+}
+#endif
 static inline void do_close(int k, const char *text, int mm) {
   begin(k, text, mm, -1);
+#if USES_UFFD_MOVE
+  if (kept_as[mm] >= 0) {
+    post(&(struct command){.op = k, .code = DO_CLOSE, .mm = mm, .argument = kept_as[mm]});
+    settle(k);
+    kept_as[mm] = -1;
+  }
+#endif
   done(k, close(uffds[mm]) != 0, 0);
   uffds[mm] = -1;
   settle_sleepers(mm, 0xff);

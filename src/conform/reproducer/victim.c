@@ -143,9 +143,29 @@ static long split(unsigned pages) {
 #endif
 
 static void serve(int mm);
+#if USES_UFFD_MOVE
+/* UFFDIO_MOVE is for the process itself, which keeps its userfaultfd for that. */
+static int own_uffd = -1;
+#ifndef UFFDIO_MOVE
+struct uffdio_move {
+  uint64_t dst, src, len, mode;
+  int64_t move;
+};
+#define UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct uffdio_move)
+#endif
+static long move_pages_to(unsigned pages, int to) {
+  struct uffdio_move request = {.dst = (uintptr_t)address(to), .src = (uintptr_t)address(first_page(pages))};
+  request.len = (uint64_t)__builtin_popcount(pages) * PAGE_STRIDE;
+  return ioctl(own_uffd, UFFDIO_MOVE, &request);
+}
+#endif
 #if USES_FORK
 static long make_child(int mm) {
   pid_t child = fork();
+#if USES_UFFD_MOVE
+  if (child == 0 && own_uffd >= 0) close(own_uffd);
+  if (child == 0) own_uffd = -1;
+#endif
   if (child == 0) serve(mm);
   return child;
 }
@@ -185,10 +205,18 @@ static void serve_here(const struct command *c) {
 #if USES_UFFD
     case DO_UFFD:
       value = done = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+#if USES_UFFD_MOVE
+      own_uffd = (int)value;
+#endif
       break;
     case DO_CLOSE:
       done = close(c->argument);
       break;
+#if USES_UFFD_MOVE
+    case DO_UFFD_MOVE:
+      done = move_pages_to(c->pages, c->argument);
+      break;
+#endif
 #endif
     default:
       done = on_runs(c);
