@@ -163,6 +163,13 @@ describe('a mutant', () => {
     assert.ok(!outcomes.includes('survives'), outcomes.join());
   });
 
+  it('that does nothing for a call is a cost', () => {
+    const idle = named('vmscan.ts shrink_page: if (page_flags(f) & PG_LAZYFREE) -> if (true)');
+    assert.equal(judge(bench, idle).invariant, 'call-in-vain');
+    const wasteful = named('-mprotect.upgrades_write');
+    assert.equal(judge(bench, wasteful).invariant, 'needless-fault');
+  });
+
   it('of another era is found on a kernel of that era', () => {
     const verdict = judge(bench, named('swapfile.ts reuse_swap_page: if (page_map_swapcount(f) > 1) -> if (false)'));
     assert.equal(verdict.outcome, 'fuzz');

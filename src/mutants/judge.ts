@@ -53,7 +53,8 @@ class Trial {
       if (this.#first) return;
       const right = answers.trials[i]!;
       if (!this.#decides(right)) continue;
-      elsewhere ??= this.#tried(right, name, withKnob(this.#mutant.vector, knob, true), trialPrograms(base, knob));
+      const differs = this.#tried(right, name, withKnob(this.#mutant.vector, knob, true), trialPrograms(base, knob));
+      elsewhere ??= differs;
     }
     // What differs on the base is no decision of another era.
     if (this.#first || this.#differs) return;
