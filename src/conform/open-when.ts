@@ -124,9 +124,9 @@ export function freedUnderRing({ ops, words }: Place): boolean {
   return registers && all.some(({ code }) => code === vocabulary.code('madv_free'));
 }
 
-/** The same ends of threads in another order, each thread on a page of its own? */
+/** The same ends of threads in another order, but of those on one page in the same? */
 export function apartInAnotherOrder(model: string, kernel: string, { words }: Place): boolean {
-  const ends = (text: string) => text.split(', ').toSorted();
-  const pages = ends(model).map((end) => decodeOp(words[Number(/\d+/.exec(end)?.[0] ?? 1) - 1]!).page);
-  return ends(model).join() === ends(kernel).join() && new Set(pages).size === pages.length;
+  const pageOf = (end: string) => decodeOp(words[Number(/\d+/.exec(end)?.[0] ?? 1) - 1]!).page;
+  const byPage = (text: string) => text.split(', ').toSorted((a, b) => pageOf(a) - pageOf(b));
+  return byPage(model).join() === byPage(kernel).join();
 }

@@ -70,7 +70,7 @@ export const OPEN: readonly OpenRow[] = [
     when: ({ model, kernel }, place) => apartInAnotherOrder(model, kernel, place),
     masked: 'which thread goes on first, of two that sleep in two VMAs that one UFFDIO_UNREGISTER takes out',
     reason:
-      'Each VMA is one wake-up. Who of the two comes to run first is up to the scheduler: on 6.18.44 the last, in the emulator the first.',
+      'Each VMA is one wake-up. Who of the two comes to run first is up to the scheduler: the last on 6.1.176 and 6.18.44, the first on 7.2.12.',
   },
   {
     id: 'ring-leaves-pages-clean',
