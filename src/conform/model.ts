@@ -90,7 +90,7 @@ class Projection {
         return made({
           kind: 'marker',
           uffdWp: (leaf.frame & is.markerUffdWp) !== 0 || has(is.swpUffdWp),
-          softDirty: fresh,
+          softDirty: fresh || has(is.swpSoftDirty),
         });
       case LEAF.MIGRATION:
       case LEAF.SWAP:
