@@ -315,7 +315,7 @@ describe('the model of a release', () => {
     const moves = ['move_present.sets_soft_dirty', 'move_swap.sets_soft_dirty', '-uffd_move.marks_dirty'];
     assert.deepEqual(await found('v6.12'), []);
     assert.deepEqual(await found('v6.18'), moves);
-    assert.deepEqual(await found('v7.2'), [...fixes, ...moves]);
+    assert.deepEqual(await found('v7.2'), [...fixes, ...moves, '-pmd_modify.drops_dirty']);
     assert.deepEqual(await found('v6.7'), ['-lazyfree.discards_pmd']);
   });
 });

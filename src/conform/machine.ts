@@ -41,6 +41,14 @@ const LATER: readonly Later[] = [
     shows: ({ cells }) => cells[0]?.[0]?.kind === 'present' && cells[0][0].huge === false,
     switches: ['-lazyfree.discards_pmd'],
   },
+  {
+    // f7491d7c81db (6.18.44; not 6.18.15).
+    needs: ['THP', 'SWAP', 'KPAGE'],
+    layout: 'pmd',
+    program: 'mmap A p0..p3 thp; write A p0; madv_free A p0..p3; write A p0; mprotect A p0..p3 R; pageout A p0 madv',
+    shows: ({ cells }) => cells[0]?.[0]?.kind === 'present',
+    switches: ['-pmd_modify.drops_dirty'],
+  },
 ];
 
 /**
