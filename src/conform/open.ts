@@ -74,10 +74,15 @@ export const OPEN: readonly OpenRow[] = [
   },
   {
     id: 'ring-leaves-pages-clean',
-    ops: ['pageout'],
-    fields: ['kind'],
-    when: ({ model, kernel }, place) => model === 'present' && kernel === 'none' && freedUnderRing(place),
-    masked: 'whether a page that MADV_FREE left to reclaim while io_uring held it stays after io_uring has let it go',
+    ops: ['pageout', 'madv_free'],
+    fields: ['kind', 'dirty'],
+    when: ({ field, name, model, kernel }, place) =>
+      freedUnderRing(place) &&
+      (field === 'kind'
+        ? model === 'present' && kernel === 'none'
+        : name === 'madv_free' && model === 'yes' && kernel === 'no'),
+    masked:
+      'whether a page that io_uring held goes to reclaim: after MADV_FREE it stays in the model and not in the kernel, and MADV_FREE leaves it alone in the model where somebody else maps it',
     reason:
       'A claim about the kernel: io_uring lets the pages of a registered buffer go without marking them dirty, whatever was read into them, so that reclaim drops them as unused. In the model whoever wrote says so.',
     ends: true,
