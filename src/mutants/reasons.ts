@@ -44,6 +44,11 @@ const BASIC: readonly Reason[] = [
   ),
   equivalent('With reuse.large_folio large folios are decided before.', '-reuse.never_large'),
   equivalent(
+    'With madv_free.folio_batch and pageout.folio_batch the whole of a large folio is asked, no single page.',
+    '+madv_free.asks_first_page',
+    '+pageout.asks_first_page',
+  ),
+  equivalent(
     'Every kernel that has unshare faults has wp.event_needs_write as well, and an unshare fault is no write: the event is passed over one line further down.',
     'memory.ts wp_huge_pmd: !(flags & FAULT_FLAG_UNSHARE) && vma & VM_UFFD_WP -> vma & VM_UFFD_WP',
     'memory.ts do_wp_page: !unshare && vma & VM_UFFD_WP -> vma & VM_UFFD_WP',

@@ -172,4 +172,8 @@ export const SCENES: readonly Scene[] = [
     what: 'a swap-in by a load, of what was clean when its VMA became new again as a whole',
     program: 'mmap A p0; write A p0; clear_refs A; mmap A p1; pageout A p0; read A p0',
   },
+  {
+    what: 'a store to a huge page that lost its registration but not its protection',
+    program: 'mmap A p0..p3 thp; write A p0; uffd_reg A p0..p3 WP; wp A p0..p3; uffd_reg A p0..p3 MISSING; write A p0',
+  },
 ];
