@@ -1,30 +1,6 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { loadEngine } from '../src/engine/engine.js';
-import type { Violation } from '../src/engine/types.js';
-import { parseProgram } from '../src/text/parse.js';
-
 // The judges and the advice that a program can give: what MADV_FREE left is lost to nobody else, guards stay.
-
-const engine = loadEngine();
-const { ops, invariants } = engine.catalogue;
-const slugOf = new Map(invariants.map(({ id, slug }) => [id, slug]));
-
-interface Trial {
-  readonly slug: string;
-  readonly program: string;
-  /** `KERNEL [+KNOB | -KNOB]...` */
-  readonly kernel: string;
-  /** Parts of the first violation that the judge must have got right. */
-  readonly where?: Partial<Violation>;
-}
-
-function judged(program: string, kernel: string): readonly Violation[] {
-  const [name, ...knobs] = kernel.split(' ');
-  const named = (sign: string) => knobs.filter((knob) => knob[0] === sign).map((knob) => knob.slice(1));
-  engine.configure({ kernel: name!, with: named('+'), without: named('-') });
-  return engine.run(parseProgram(program, ops)).violations;
-}
+import { describe } from 'node:test';
+import { type Trial, tryAll } from './trials.js';
 
 const FORKED = 'mmap A p0; write A p0; fork A->B';
 
@@ -75,14 +51,5 @@ const TRIALS: readonly Trial[] = [
 ];
 
 describe('the judges of advice', () => {
-  for (const { slug, program, kernel, where } of TRIALS) {
-    it(`${slug}: ${kernel}: ${program}`, () => {
-      const [first] = judged(program, kernel);
-      assert.ok(first, 'nothing broken');
-      assert.equal(slugOf.get(first.invariant), slug);
-      for (const [field, value] of Object.entries(where ?? {}))
-        assert.equal(first[field as keyof Violation], value, field);
-      assert.deepEqual(judged(program, 'repaired'), [], 'on repaired');
-    });
-  }
+  tryAll(TRIALS);
 });

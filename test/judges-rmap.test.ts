@@ -1,34 +1,7 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { loadEngine } from '../src/engine/engine.js';
-import type { Violation } from '../src/engine/types.js';
-import { parseProgram } from '../src/text/parse.js';
-
 // The judges on migration and KSM: each fires on a kernel with one thing wrong; the same program on the repaired kernel is
 // silent.
-
-const engine = loadEngine();
-const { ops, invariants } = engine.catalogue;
-const slugOf = new Map(invariants.map(({ id, slug }) => [id, slug]));
-
-interface Trial {
-  readonly slug: string;
-  readonly program: string;
-  /** `KERNEL [+KNOB | -KNOB]...` */
-  readonly kernel: string;
-  /** Parts of the first violation that the judge must have got right. */
-  readonly where?: Partial<Violation>;
-}
-
-function judged(program: string, kernel: string): readonly Violation[] {
-  const [name, ...knobs] = kernel.split(' ');
-  const named = (sign: string) => knobs.filter((knob) => knob[0] === sign).map((knob) => knob.slice(1));
-  engine.configure({ kernel: name!, with: named('+'), without: named('-') });
-  return engine.run(parseProgram(program, ops)).violations;
-}
-const slugs = (violations: readonly Violation[]) => [
-  ...new Set(violations.map(({ invariant }) => slugOf.get(invariant))),
-];
+import { describe } from 'node:test';
+import { type Trial, tryAll } from './trials.js';
 
 const PROTECTED = 'mmap A p0; write A p0; uffd_reg A p0 WP; wp A p0';
 const FORKED = 'mmap A p0; write A p0; fork A->B';
@@ -110,14 +83,5 @@ const TRIALS: readonly Trial[] = [
 ];
 
 describe('the judges on migration and KSM', () => {
-  for (const { slug, program, kernel, where } of TRIALS) {
-    it(`${slug}: ${kernel}: ${program}`, () => {
-      const violations = judged(program, kernel);
-      const [first] = violations;
-      assert.ok(first, 'nothing found');
-      assert.equal(slugOf.get(first.invariant), slug, `found ${slugs(violations)}`);
-      assert.deepEqual({ ...first, ...where }, first);
-      assert.deepEqual(slugs(judged(program, 'repaired')), []);
-    });
-  }
+  tryAll(TRIALS);
 });

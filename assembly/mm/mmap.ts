@@ -11,7 +11,7 @@ import {
 } from './vma';
 
 /** Bit of an anon_vma: the VMA came by fork, so its chain names its parents' too. */
-const CLONED: u32 = 0x80;
+export const CLONED: u32 = 0x80;
 
 /** Pages [first, end) as a mask. */
 // @ts-ignore: decorator

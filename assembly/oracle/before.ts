@@ -7,7 +7,7 @@ import {
 } from '../mm/page';
 import { pmd_at, pmd_trans_huge, pte_dirty, pte_pfn, pte_present, pud_at } from '../mm/pgtable';
 import { mm_alive, vm_flags } from '../mm/vma';
-import { leaf_of } from './structure';
+import { frame_of, leaf_of } from './structure';
 
 /** Before the op: leaf (u64) of each mm and page, PMD (u64) of each mm and its half, VMA flags (u16), and masks of pages by mm. */
 const LEAVES: usize = memory.data(192);
@@ -48,14 +48,10 @@ const REDIRTIED: usize = memory.data(4);
 @inline export function redirtied(mm: u32): u32 {
   return load<u8>(REDIRTIED + (mm as usize));
 }
-/** Frame of the present leaf `e` at this page. */
-export function frame(e: u64, page: u32): u32 {
-  return pte_pfn(e) + (pmd_trans_huge(e) ? page & (HPAGE_PMD_NR - 1) : 0);
-}
 
 function is_alone(mm: u32, page: u32, e: u64): bool {
   if (e == 0 || !pte_present(e)) return false;
-  const f = frame(e, page);
+  const f = frame_of(e, page);
   if (f >= NR_FRAMES || !(page_flags(f) & PG_ANON) || PageKsm(f)) return false;
   const slot1 = page_swap(f);
   if (slot1 != 0 && load<u8>(SWAP_COUNT + ((slot1 - 1) as usize)) != 0) return false;
@@ -82,7 +78,7 @@ export function before_reset(): void {
   store<u32>(REDIRTIED, 0);
 }
 /** Notes how things are, for the next op. */
-export function note_state(): void {
+export function note_before(): void {
   for (let mm: u32 = 0; mm < NR_MMS; mm++) {
     let sole: u32 = 0;
     let clean: u32 = 0;
@@ -98,7 +94,7 @@ export function note_state(): void {
       store<u16>(FLAGS + (at(mm, page) << 1), alive ? vm_flags(mm, page) : 0);
       if (!is_alone(mm, page, e)) continue;
       sole |= 1 << page;
-      const f = frame(e, page);
+      const f = frame_of(e, page);
       if (!folio_test(f, PG_LAZYFREE)) continue;
       if (is_discardable(e, f)) clean |= 1 << page;
       else dirty |= 1 << page;

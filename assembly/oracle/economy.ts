@@ -5,11 +5,11 @@ import {
 } from '../mm/layout';
 import { Obs, obs_at, obs_kind, obs_mm, obs_page } from '../mm/observe';
 import { compound_head, page_flags, page_mapcount, page_swap, PG_ANON } from '../mm/page';
-import { is_swap_pte, pmd_trans_huge, pte_pfn, pte_present, swp_offset } from '../mm/pgtable';
+import { is_swap_pte, pte_present, swp_offset } from '../mm/pgtable';
 import { mm_alive } from '../mm/vma';
 import { I } from './invariants';
 import { NONE, violate } from './report';
-import { leaf_of } from './structure';
+import { frame_of, leaf_of } from './structure';
 
 /** By mm and page, as noted: a frame, IN_SWAP, or SHARED = somebody else may use it, or there is no page. */
 const SOLE: usize = memory.data(24);
@@ -36,7 +36,7 @@ function swap_users(slot1: u32): u32 {
 function only_user(e: u64, page: u32): u32 {
   if (e == 0) return SHARED;
   if (pte_present(e)) {
-    const f = pte_pfn(e) + (pmd_trans_huge(e) ? page & 3 : 0);
+    const f = frame_of(e, page);
     if (f >= NR_FRAMES || (page_flags(f) & PG_ANON) == 0) return SHARED;
     return page_mapcount(f) == 1 && swap_users(page_swap(f)) == 0 && !is_held(f) ? f : SHARED;
   }
@@ -64,7 +64,7 @@ export function check_economy(copied: bool): void {
     if (was == SHARED || (was == IN_SWAP && accesses > 1)) continue;
     const e = leaf_of(obs_mm(o), obs_page(o));
     if (!pte_present(e)) continue;
-    const now = pte_pfn(e) + (pmd_trans_huge(e) ? obs_page(o) & 3 : 0);
+    const now = frame_of(e, obs_page(o));
     // detail 1: it came from swap, and was copied on top.
     if (now != was) violate(I.NEEDLESS_COPY, obs_mm(o), obs_page(o), NONE, 0, 0, was == IN_SWAP ? 1 : 0);
   }

@@ -7,16 +7,16 @@ import {
   pte_write,
 } from '../mm/pgtable';
 import {
-  one_vma, vm_flags, vma_end, VM_DAX, VM_HUGEPAGE, VM_SOFTDIRTY, VM_UFFD, VM_UFFD_WP, VM_WRITE,
+  one_vma, vm_flags, VM_DAX, VM_HUGEPAGE, VM_SOFTDIRTY, VM_UFFD, VM_UFFD_WP, VM_WRITE,
 } from '../mm/vma';
 import {
   arg_mask, F_GUP_BREAK_COW, F_GUP_FORCE, F_GUP_LONGTERM, F_GUP_PIN, F_GUP_WRITE, F_MPROTECT_RW, Op, op_code,
   op_flags, op_mm, op_page, R,
 } from '../ops/table';
-import { alone, flags_before, frame, frames_are_free, leaf_before, pmd_before } from './before';
+import { alone, flags_before, frames_are_free, leaf_before, pmd_before } from './before';
 import { I } from './invariants';
 import { NONE, violate } from './report';
-import { leaf_of } from './structure';
+import { frame_of, leaf_of } from './structure';
 
 /** Leaves that this op has no reason to write-protect, and left so that the next store takes a fault. detail 3. */
 function check_writable(word: u32, result: u32): void {
@@ -48,7 +48,7 @@ function leaves_protection(code: u32): bool {
 function upgradable(mm: u32, page: u32, e: u64): bool {
   const vma = vm_flags(mm, page);
   if (flags_before(mm, page) & VM_WRITE || !(vma & VM_SOFTDIRTY) || vma & VM_UFFD_WP || pte_protnone(e) || !pte_dirty(e)) return false;
-  return PageAnonExclusive(pmd_trans_huge(e) ? compound_head(pte_pfn(e)) : frame(e, page));
+  return PageAnonExclusive(pmd_trans_huge(e) ? compound_head(pte_pfn(e)) : frame_of(e, page));
 }
 
 /** `faults`: how many the op, which ran alone, took. */
@@ -85,5 +85,5 @@ function first_touch(mm: u32, page: u32): void {
   const pmd = page >> 2;
   const vma = vm_flags(mm, page);
   if ((vma & (VM_HUGEPAGE | VM_DAX | VM_UFFD)) != VM_HUGEPAGE || !one_vma(mm, pmd) || !frames_are_free(HPAGE_PMD_NR)) return;
-  if (vma_end(mm, page) > pmd << 2 && !pmd_trans_huge(pmd_at(mm, pmd))) violate(I.NEEDLESS_FAULT, mm, page, NONE, 0, 0, 1);
+  if (!pmd_trans_huge(pmd_at(mm, pmd))) violate(I.NEEDLESS_FAULT, mm, page, NONE, 0, 0, 1);
 }

@@ -12,9 +12,8 @@ import {
 import { N } from '../kernel/counters';
 import { K, knob } from '../kernel/knobs';
 import { check_counts, check_page_bugs, recount_begin, recount_huge_pmd, recount_pte } from './accounting';
-import { before_reset, note_state } from './before';
+import { before_reset, note_before } from './before';
 import { check_economy, economy_reset, note_users } from './economy';
-import { check_vain } from './vain';
 import { check_faults } from './faults';
 import { hread } from './handles';
 import { I } from './invariants';
@@ -28,6 +27,7 @@ import {
   carries_uffd_wp, check_leaf, check_pinned, check_tlb, check_tlbs, contents, fast_gup_must_find, leaf_of,
   reports_soft_dirty, residency,
 } from './structure';
+import { check_vain } from './vain';
 
 /** 0 off, 1 leaves written by each op and the world at the end, 2 the world after each op; + 4: warnings too. */
 let mode: u32 = 1;
@@ -103,7 +103,7 @@ function judge_costs(index: u32): void {
   copies = copied;
   faults = taken;
   note_users();
-  note_state();
+  note_before();
 }
 
 /** Judges everything at the end of a program of `n` ops. */

@@ -51,7 +51,7 @@ export namespace Residency {
 }
 /** Frame of a present leaf at this page: a huge PMD counts on from its first frame, the DAX device is one frame. */
 // @ts-ignore: decorator
-@inline function frame_of(e: u64, page: u32): u32 {
+@inline export function frame_of(e: u64, page: u32): u32 {
   const f = pte_pfn(e);
   return pmd_trans_huge(e) && f != DAX_PFN ? f + (page & (HPAGE_PMD_NR - 1)) : f;
 }

@@ -2,6 +2,7 @@
 // certain, nothing is judged.
 import { K, knob } from '../kernel/knobs';
 import { HPAGE_PMD_NR, NR_FRAMES, NR_MMS, NR_PAGES, NR_PMDS, NR_SLOTS, SWAP_CACHE, SWAP_COUNT } from '../mm/layout';
+import { CLONED } from '../mm/mmap';
 import {
   compound_head, is_special_pfn, page_flags, page_version, PageAnonExclusive, PageCompound, PageKsm, PG_LAZYFREE,
 } from '../mm/page';
@@ -15,11 +16,11 @@ import {
 } from '../mm/vma';
 import { arg_first, arg_mask, F_COPY_WP, Op, op_code, op_flags, op_mm, op_page, op_target, R } from '../ops/table';
 import {
-  alone, discardable, flags_before, frame, frames_are_free, leaf_before, pmd_before, redirtied,
+  alone, discardable, flags_before, frames_are_free, leaf_before, pmd_before, redirtied,
 } from './before';
 import { I } from './invariants';
 import { NONE, violate } from './report';
-import { leaf_of } from './structure';
+import { frame_of, leaf_of } from './structure';
 
 function in_vain(mm: u32, page: u32): void {
   violate(I.CALL_IN_VAIN, mm, page, NONE, 0, 0, 0);
@@ -106,12 +107,12 @@ function given_up(mm: u32, range: u32): void {
     const page = ctz(m);
     const was = leaf_before(mm, page);
     const e = leaf_of(mm, page);
-    if (is_swap_pte(was) && !pte_present(was) && e != 0) in_vain(mm, page);
+    if (is_swap_pte(was) && e != 0) in_vain(mm, page);
   }
   for (let m = whole(mm, range); m != 0; m &= m - 1) {
     const e = leaf_of(mm, ctz(m));
     if (!pte_present(e) || is_special_pfn(pte_pfn(e))) continue;
-    if (pte_dirty(e) || !(page_flags(frame(e, ctz(m))) & PG_LAZYFREE)) in_vain(mm, ctz(m));
+    if (pte_dirty(e) || !(page_flags(frame_of(e, ctz(m))) & PG_LAZYFREE)) in_vain(mm, ctz(m));
   }
 }
 function collapsed(mm: u32, range: u32, result: u32): void {
@@ -146,8 +147,8 @@ function was_split(mm: u32, range: u32): void {
 function migrated(mm: u32, range: u32): void {
   for (let m = range & alone(mm); m != 0; m &= m - 1) {
     const e = leaf_of(mm, ctz(m));
-    const f = frame(e, ctz(m));
-    if (!pte_present(e) || f != frame(leaf_before(mm, ctz(m)), ctz(m))) continue;
+    const f = frame_of(e, ctz(m));
+    if (!pte_present(e) || f != frame_of(leaf_before(mm, ctz(m)), ctz(m))) continue;
     if (frames_are_free(PageCompound(f) ? HPAGE_PMD_NR : 1)) in_vain(mm, ctz(m));
   }
 }
@@ -160,7 +161,7 @@ function emptied(): void {
 function ksm_page(mm: u32, page: u32): u32 {
   if (!mm_alive(mm) || !(vm_flags(mm, page) & VM_MERGEABLE)) return NONE;
   const e = leaf_of(mm, page);
-  return e != 0 && pte_present(e) && frame(e, page) < NR_FRAMES ? frame(e, page) : NONE;
+  return e != 0 && pte_present(e) && frame_of(e, page) < NR_FRAMES ? frame_of(e, page) : NONE;
 }
 /** What it could have merged: small, alone until now, and nothing of these contents was not. */
 function candidate(mm: u32, page: u32): u32 {
@@ -185,7 +186,7 @@ function merged(): void {
 function unmerged(mm: u32, range: u32): void {
   for (let m = range; m != 0; m &= m - 1) {
     const e = leaf_of(mm, ctz(m));
-    const f = frame(e, ctz(m));
+    const f = frame_of(e, ctz(m));
     if (!(flags_before(mm, ctz(m)) & VM_MERGEABLE)) continue;
     if (pte_present(e) && f < NR_FRAMES && PageKsm(f) && !pte_uffd_wp(e)) in_vain(mm, ctz(m));
   }
@@ -197,7 +198,7 @@ function move_refused(word: u32): void {
   const page = op_page(word);
   const to = arg_first(op_target(word));
   const target = flags_before(mm, to);
-  if (!((alone(mm) >> page) & 1) || !PageAnonExclusive(compound_head(frame(leaf_of(mm, page), page)))) return;
+  if (!((alone(mm) >> page) & 1) || !PageAnonExclusive(compound_head(frame_of(leaf_of(mm, page), page)))) return;
   if (leaf_before(mm, to) != 0 || pmd_trans_huge(pmd_before(mm, to >> 2))) return;
   if (flags_before(mm, page) & target & VM_WRITE && target & VM_UFFD && !(target & VM_DAX)) in_vain(mm, page);
 }
@@ -229,7 +230,7 @@ function apart(mm: u32, border: u32, inside: u32): void {
   if (((vm_flags(mm, inside) ^ flags_before(mm, inside)) & ~VM_SOFTDIRTY) == 0) return;
   const left = anon_vma(mm, border - 1);
   const right = anon_vma(mm, border);
-  // Bit 7 of an anon_vma: it has parents' behind it, so nothing unwritten joins it.
-  const joins = left == right || (left == 0 && right < 0x80) || (right == 0 && left < 0x80);
+  // A VMA that came by fork has its parents' behind its own, so nothing unwritten joins it.
+  const joins = left == right || (left == 0 && !(right & CLONED)) || (right == 0 && !(left & CLONED));
   if (joins) violate(I.CALL_IN_VAIN, mm, inside, NONE, 0, 0, 1);
 }

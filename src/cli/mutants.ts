@@ -25,7 +25,7 @@ export function mutantsCommand(): Command {
   const command = new Command('mutants')
     .summary('break every decision of the model in turn: who notices?')
     .description(
-      'Mutate the repaired kernel: every comparison, test and condition of assembly/mm negated or dropped, every cell of the tables and every knob of the newest kernel flipped. Each mutant is fuzzed until a promise breaks, then searched in some small scopes, then compared with the kernel as it is, on all kernels. Needs a checkout: the module of all mutants is compiled from the sources and kept in build/. Ctrl-C ends it with what was judged so far.',
+      'Mutate the repaired kernel: every comparison, test and condition of assembly/mm negated or dropped, every cell of the tables and every knob of the newest kernel flipped. Each mutant is fuzzed until a promise breaks, then searched in some small scopes, then tried with costs judged, in differential runs and on other machines, then compared with the kernel as it is, on all kernels. Needs a checkout: the module of all mutants is compiled from the sources and kept in build/. Ctrl-C ends it with what was judged so far.',
     )
     .option('--only <name>', 'handler, tables, knobs, or a file such as memory.ts; may be repeated', collect)
     .option('--list', 'print the mutants and run none')
